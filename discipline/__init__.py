@@ -1,0 +1,1 @@
+"""Judgement: cases, rewards, sanctions, assessment. Reads the floors below; they do not name it."""

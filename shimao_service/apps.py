@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class ShimaoServiceConfig(AppConfig):
+    name = "shimao_service"
+    verbose_name = _("基础")
+    default_auto_field = "django.db.models.BigAutoField"

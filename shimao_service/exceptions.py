@@ -1,0 +1,134 @@
+"""One family of refusals, and one mapping of them to answers for pages and for the API.
+
+Domain code raises :class:`Refusal`; it never knows about HTTP beyond the class it picks. Pages that
+own a form catch ``Invalid``/``Stale``/``IllegalMove`` themselves to keep what was typed; whatever
+they let through is rendered here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+
+class Refusal(Exception):
+    """Something was asked that is not done. ``detail`` is a sentence for people; ``code`` is for programs."""
+
+    status = 400
+    code = "refused"
+
+    def __init__(self, detail: object, *, code: str | None = None, fields: Mapping[str, list[str]] | None = None):
+        super().__init__(str(detail))
+        self.detail = detail
+        self.code = code or self.code
+        self.fields = dict(fields or {})
+
+
+class Invalid(Refusal):
+    """Bad input. ``fields`` maps a field to its messages."""
+
+    status = 400
+    code = "invalid"
+
+    @classmethod
+    def field(cls, name: str, message: object) -> Invalid:
+        return cls(message, fields={name: [str(message)]})
+
+
+class Forbidden(Refusal):
+    """Seen, but not this person's to do."""
+
+    status = 403
+    code = "forbidden"
+
+
+class NotSeen(Refusal):
+    """Not there, or not for these eyes: the two are not told apart."""
+
+    status = 404
+    code = "not_found"
+
+
+class Conflict(Refusal):
+    status = 409
+    code = "conflict"
+
+
+class IllegalMove(Conflict):
+    """The move is not legal from the present status."""
+
+    code = "illegal_move"
+
+
+class Stale(Conflict):
+    """The page was made from an older version. ``changes`` tells what happened since (events, newest last)."""
+
+    code = "stale"
+
+    def __init__(self, detail: object, *, changes: list | None = None):
+        super().__init__(detail)
+        self.changes = changes or []
+
+
+class TooMany(Refusal):
+    status = 429
+    code = "too_many"
+
+
+def refusal_response(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    """The page (or, for htmx, the partial) that tells people what was refused and what to do."""
+    template = "components/refusal.html" if getattr(request, "htmx", False) else "errors/refusal.html"
+    response = render(request, template, {"refusal": refusal}, status=refusal.status)
+    if getattr(request, "htmx", False):
+        # Shown in the toast area whatever the request's own target was.
+        response["HX-Retarget"] = "#toasts"
+        response["HX-Reswap"] = "beforeend"
+    return response
+
+
+class RefusalMiddleware:
+    """Turns refusals that a page let through, 404 and 403 into our own pages, also while DEBUG is on."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, Refusal):
+            return refusal_response(request, exception)
+        if isinstance(exception, Http404):
+            return refusal_response(request, NotSeen(_("没有找到这个页面，可能已被移动，或您没有查看权限。")))
+        if isinstance(exception, PermissionDenied):
+            return refusal_response(request, Forbidden(_("您没有做这件事的权限。如有需要，请联系主管。")))
+        return None
+
+
+def api_exception_handler(exc: Exception, context: dict) -> Response | None:
+    """Every API error as ``{"code", "detail", "fields"?}``."""
+    if isinstance(exc, Refusal):
+        body: dict = {"code": exc.code, "detail": str(exc.detail)}
+        if exc.fields:
+            body["fields"] = exc.fields
+        return Response(body, status=exc.status)
+    response = exception_handler(exc, context)
+    if response is None:
+        return None
+    if isinstance(exc, drf.ValidationError):
+        fields = exc.detail if isinstance(exc.detail, dict) else {"non_field_errors": exc.detail}
+        first = next(iter(fields.values()), "")
+        detail = first[0] if isinstance(first, list) and first else first
+        response.data = {"code": "invalid", "detail": str(detail), "fields": fields}
+    else:
+        detail = getattr(exc, "detail", None) or _("没有找到。")
+        code = getattr(detail, "code", None) or ("not_found" if response.status_code == 404 else "error")
+        response.data = {"code": code, "detail": str(detail)}
+    return response

@@ -1,0 +1,100 @@
+"""The frame around every staff page: the rail's items and the counts on them.
+
+Apps register their items when they start, so that the ground floor names none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """One place in the rail.
+
+    ``shown(viewer)`` decides whether this person has it; ``count`` names a key of the counts that
+    :data:`COUNTERS` compute; ``phone`` puts it in the phone's bottom bar, lowest first.
+    """
+
+    label: Any
+    url_name: str
+    icon: str
+    shown: Callable[[Any], bool]
+    group: Any = ""
+    order: int = 100
+    count: str = ""
+    alarm: bool = False
+    shortcut: str = ""
+    phone: int | None = None
+    short: Any = ""
+
+
+ITEMS: list[NavItem] = []
+# Each is called with the viewer, once a page, and returns {key: count}.
+COUNTERS: list[Callable[[Any], dict[str, int]]] = []
+
+
+def register(*items: NavItem) -> None:
+    for item in items:
+        if item not in ITEMS:
+            ITEMS.append(item)
+    ITEMS.sort(key=lambda item: item.order)
+
+
+def register_counter(counter: Callable[[Any], dict[str, int]]) -> None:
+    if counter not in COUNTERS:
+        COUNTERS.append(counter)
+
+
+class Frame:
+    """Computed when a template asks, so that pages without a frame pay nothing."""
+
+    def __init__(self, request: HttpRequest):
+        self.request = request
+        self._counts: dict[str, int] | None = None
+
+    @property
+    def viewer(self) -> Any:
+        return getattr(self.request, "viewer", None)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        if self._counts is None:
+            self._counts = {}
+            if self.viewer:
+                for counter in COUNTERS:
+                    self._counts.update(counter(self.viewer))
+        return self._counts
+
+    @property
+    def items(self) -> list[dict]:
+        if not self.viewer:
+            return []
+        path = self.request.path
+        rows = [
+            {"item": item, "url": reverse(item.url_name), "count": self.counts.get(item.count, 0) if item.count else 0}
+            for item in ITEMS
+            if item.shown(self.viewer)
+        ]
+        # The longest address that begins this one is where we are.
+        here = max((row["url"] for row in rows if path.startswith(row["url"])), key=len, default=None)
+        if here == "/" and path != "/":
+            here = None
+        for row in rows:
+            row["here"] = row["url"] == here
+        return rows
+
+    @property
+    def phone_items(self) -> list[dict]:
+        rows = [row for row in self.items if row["item"].phone is not None]
+        return sorted(rows, key=lambda row: row["item"].phone)[:4]
+
+
+def frame(request: HttpRequest) -> dict:
+    """Context processor: ``frame.items``, ``frame.phone_items``, ``frame.counts``."""
+    return {"frame": Frame(request), "viewer": getattr(request, "viewer", None)}

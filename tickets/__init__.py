@@ -1,0 +1,1 @@
+"""Everything the owner touches: units, owners, requests and the five-step flow."""
