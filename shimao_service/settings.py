@@ -1,7 +1,7 @@
 """Settings, all from the environment and safe by default.
 
 Without ``DEBUG`` the process refuses to start on a missing secret key; demo accounts are refused
-by ``manage.py check`` (see ``checks.py``). ``.env.example`` lists every variable.
+by ``manage.py prepare`` and by the web process (see ``checks.py``). ``.env.example`` lists every variable.
 """
 
 from pathlib import Path
@@ -11,22 +11,30 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from shimao_service import logs
+from shimao_service.embedded import state
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
-DEBUG = env.bool("DEBUG", False)
+# What `make run` has running in this checkout, so that manage.py finds it. A named database means another
+# environment: nothing of the demo, above all not its DEBUG, applies to it.
+running = state.running() if not env.str("DATABASE_URL", "") else None
+
+DEBUG = env.bool("DEBUG", running.debug if running else False)
 
 # --- secrets and hosts ---------------------------------------------------------------------------
-SECRET_KEY = env.str("SECRET_KEY", "")
-if not SECRET_KEY:
-    if not DEBUG:
-        raise ImproperlyConfigured("请设置环境变量 SECRET_KEY（至少 50 个随机字符）。Set SECRET_KEY in the environment.")
-    SECRET_KEY = "demo-only-insecure-key-never-for-production-0123456789abcdef"
+DEMO_SECRET_KEY = "demo-only-insecure-key-never-for-production-0123456789abcdef"
+SECRET_KEY = env.str("SECRET_KEY", "") or (DEMO_SECRET_KEY if DEBUG else "")
+if not DEBUG and SECRET_KEY in {"", DEMO_SECRET_KEY}:
+    raise ImproperlyConfigured(
+        "请设置环境变量 SECRET_KEY（至少 50 个随机字符），或先运行 make run。 / Set SECRET_KEY, or run make run first."
+    )
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # The address people reach the site by; links in notices and QR codes are made with it.
-SITE_URL = env.str("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+SITE_URL = (env.str("SITE_URL", "") or (running.site_url if running else "") or "http://127.0.0.1:8000").rstrip("/")
 
 # --- applications --------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -98,8 +106,12 @@ TEMPLATES = [
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- database, cache, broker ---------------------------------------------------------------------
-DATABASES = {"default": env.db_url("DATABASE_URL", default="postgres://dev@127.0.0.1:5433/shimao")}
-DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+DATABASE_URL = env.str("DATABASE_URL", "") or (running.database_url if running else "")
+if DATABASE_URL and not DATABASE_URL.startswith(("postgres://", "postgresql://", "psql://")):
+    raise ImproperlyConfigured("DATABASE_URL 必须是 postgres://… 。 / DATABASE_URL must be postgres://…")
+DATABASES = {"default": env.db_url_config(DATABASE_URL) if DATABASE_URL else {"NAME": "absent"}}
+# Without one, a backend that says what to do as soon as something needs it.
+DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql" if DATABASE_URL else "shimao_service.embedded.absent"
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", 60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # pgbouncer in transaction mode keeps no server-side cursors.
@@ -109,13 +121,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # In Postgres, not in Redis: signing in and its rate limits must work while the broker is down.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache_entries"}}
 
-REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6390/0")
+REDIS_URL = env.str("REDIS_URL", "") or (running.redis_url if running else "") or "redis://127.0.0.1:6379/0"
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TIMEZONE = "Asia/Shanghai"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # the schedule is code: no file to be left broken by a crash
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker outlives any outage of the broker
@@ -154,9 +167,9 @@ USE_TZ = True
 
 # --- files ---------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = env.str("STATIC_ROOT", str(BASE_DIR / ".run" / "static"))
+STATIC_ROOT = env.str("STATIC_ROOT", str(state.RUN / "static"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
-MEDIA_ROOT = env.str("MEDIA_ROOT", str(BASE_DIR / ".run" / "media"))
+MEDIA_ROOT = env.str("MEDIA_ROOT", str(state.RUN / "media"))
 MEDIA_URL = "/media/"  # never served by itself: pictures go through a view that checks access
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -172,7 +185,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 
 # --- mail ----------------------------------------------------------------------------------------
-vars().update(env.email_url("EMAIL_URL", default="smtp://127.0.0.1:25" if not DEBUG else f"filemail://{BASE_DIR}/.run/mail"))
+# The demo's mail lies in files; a page shows it.
+vars().update(env.email_url("EMAIL_URL", default="smtp://127.0.0.1:25" if not DEBUG else f"filemail:///{state.RUN}/mail"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "客服中心 <noreply@localhost>")
 EMAIL_TIMEOUT = 10
 
@@ -225,3 +239,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
+
+# --- logs ----------------------------------------------------------------------------------------
+LOG_FORMAT = env.str("LOG_FORMAT", "line")  # line: for people; json: for a log collector
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
+LOGGING = logs.configuration(LOG_FORMAT, LOG_LEVEL)
+logs.configure()
