@@ -38,11 +38,19 @@ def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> Mutable
     return event
 
 
+def as_line(logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+    """``time level logger: event key=value …``, an exception below it."""
+    error = event.pop("exception", None)
+    head = " ".join(str(event.pop(name, "-")) for name in ("timestamp", "level", "logger"))
+    line = f"{head}: {event.pop('event', '')}" + "".join(f" {key}={value!r}" for key, value in event.items())
+    return f"{line}\n{error}" if error else line
+
+
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso"),
+    structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S%z", utc=False),
 ]
 
 
@@ -62,11 +70,7 @@ def configure() -> None:
 
 def configuration(form: str, level: str) -> dict[str, Any]:
     """The dictConfig for Django: ``form`` is ``line`` or ``json``, ``level`` the least that is written."""
-    render: list[Any] = (
-        [structlog.processors.JSONRenderer(ensure_ascii=False)]
-        if form == "json"
-        else [structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "logger", "event"])]
-    )
+    render: list[Any] = [structlog.processors.JSONRenderer(ensure_ascii=False)] if form == "json" else [as_line]
     return {
         "version": 1,
         "disable_existing_loggers": False,

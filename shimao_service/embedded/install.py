@@ -20,19 +20,19 @@ OLDEST = (3, 11)
 
 
 def fail(zh, en):
-    sys.stderr.write("✗ {} / {}\n".format(zh, en))
+    sys.stderr.write(f"✗ {zh} / {en}\n")
     sys.exit(1)
 
 
 def say(zh, en=""):
-    print("▸ {} {}".format(zh, en).rstrip())
+    print(f"▸ {zh} {en}".rstrip())
     sys.stdout.flush()
 
 
 def wanted(purpose):
     """What the stamp of ``purpose`` holds once its lock is installed; another lock or Python makes it differ."""
     with open(os.path.join(CHECKOUT, LOCKS[purpose]), "rb") as lock:
-        return "{} {}\n".format(hashlib.sha256(lock.read()).hexdigest(), sys.version.split()[0])
+        return f"{hashlib.sha256(lock.read()).hexdigest()} {sys.version.split()[0]}\n"
 
 
 def stamp(purpose):
@@ -69,7 +69,7 @@ def make_environment():
     if not works():
         say("建立虚拟环境 .venv……", "Creating the virtual environment.")
         command = [sys.executable, "-m", "venv", "--clear", VENV]
-        if subprocess.call(command if has_ensurepip else command + ["--without-pip"]) != 0:
+        if subprocess.call(command if has_ensurepip else [*command, "--without-pip"]) != 0:
             fail(
                 "虚拟环境 .venv 没有建成，原因见上；请检查磁盘空间和目录权限。",
                 "The virtual environment could not be created, see above.",
@@ -86,8 +86,8 @@ def install(purpose):
     lock = os.path.join(CHECKOUT, LOCKS[purpose])
     with open(lock) as file:
         total = len(re.findall(r"^[A-Za-z0-9].*==", file.read(), re.MULTILINE))
-    say("安装锁定的依赖（{}，共 {} 个）……".format(LOCKS[purpose], total), "Installing locked dependencies.")
-    command = pip + ["install", "--require-hashes", "--no-input", "--disable-pip-version-check"]
+    say(f"安装锁定的依赖（{LOCKS[purpose]}，共 {total} 个）……", "Installing locked dependencies.")
+    command = [*pip, "install", "--require-hashes", "--no-input", "--disable-pip-version-check"]
     command += ["--progress-bar", "off", "-r", lock]
     environment = dict(os.environ, PIP_ROOT_USER_ACTION="ignore", PYTHONUNBUFFERED="1")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, text=True)
@@ -98,7 +98,7 @@ def install(purpose):
         if found:
             seen += 1
             if time.time() - shown > 1 or seen == total:
-                say("  [{}/{}] {}".format(seen, total, found.group(2)))
+                say(f"  [{seen}/{total}] {found.group(2)}")
                 shown = time.time()
         elif line.startswith("Installing collected packages"):
             say("  写入磁盘……", "Writing to disk.")
@@ -116,9 +116,7 @@ def install(purpose):
 def main():
     if sys.version_info < OLDEST:
         fail(
-            "需要 Python 3.11 或更新的版本，现在是 {}；可用 PYTHON=/路径/python3.12 make run 指定。".format(
-                sys.version.split()[0]
-            ),
+            f"需要 Python 3.11 以上，现在是 {sys.version.split()[0]}；可指定 PYTHON=/路径/python3.12 make run。",
             "Python 3.11 or newer is needed; name one by PYTHON=/path/to/python3.12 make run.",
         )
     purpose = sys.argv[1] if len(sys.argv) > 1 else "run"

@@ -265,7 +265,7 @@ class Postgres:
 
     @staticmethod
     def end_leftover(data: Path) -> None:
-        """End the postmaster that a crash left on ``data``; forget its file when the number is another process's now."""
+        """End the postmaster that a crash left on ``data``; drop its file when the number is another process's now."""
         file = data / "postmaster.pid"
         try:
             pid = int(file.read_text().splitlines()[0])

@@ -119,12 +119,25 @@ def _is_zombie(pid: int) -> bool:
         return False
 
 
-def end_leftover(pid: int, command: str, *, gently: signal.Signals = signal.SIGTERM) -> bool:
-    """End the process of an earlier run, if ``pid`` is still that process and not another that got its number."""
-    if not command or command_of(pid) != command:
-        return False
-    end(pid, gently=gently)
-    return True
+def end_leftovers(command: str, *, gently: signal.Signals = signal.SIGTERM) -> None:
+    """End every process that runs exactly ``command``: what an earlier run started, and its workers.
+
+    By the command line, which names the checkout: a number may be another process's by now, and the
+    workers of a killed master have numbers that nobody noted.
+    """
+    for pid in running_as(command):
+        end(pid, gently=gently)
+
+
+def running_as(command: str) -> list[int]:
+    if not command:
+        return []
+    if sys.platform.startswith("linux"):
+        everyone = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        return [pid for pid in everyone if pid != os.getpid() and command_of(pid) == command]
+    listing = subprocess.run(["ps", "-Aww", "-o", "pid=,command="], capture_output=True, text=True).stdout
+    rows = (line.split(None, 1) for line in listing.splitlines())
+    return [int(row[0]) for row in rows if len(row) == 2 and row[1].strip() == command]
 
 
 def free_port() -> int:

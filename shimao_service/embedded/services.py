@@ -92,8 +92,8 @@ class Services:
         left = state.read(self.state_file)
         if left is None:
             return
-        for pid, command in reversed(list(left.processes.values())):
-            processes.end_leftover(pid, command)
+        for _, command in reversed(list(left.processes.values())):
+            processes.end_leftovers(command)
 
     def stop(self) -> None:
         for server in (self.valkey, self.postgres):

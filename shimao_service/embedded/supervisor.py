@@ -74,28 +74,16 @@ class Supervisor:
         self.is_demo = _flag(os.environ.get("DEBUG", "1"))
         self.stopping = threading.Event()
         logs = self.services.logs
-        python = [sys.executable, "-m"]
+        # The whole path of the checkout: by it a later start recognises a process as ours.
+        web = f"gunicorn -c {{}} --bind 127.0.0.1:{port} shimao_service.wsgi:application"
+        celery = "celery --workdir {} -A shimao_service"
+        # Two processes suffice a demo; gossip and mingling are for many workers and cost a second each start.
+        worker = f"{celery} worker --concurrency 2 --without-gossip --without-mingle --loglevel INFO"
+        beat = f"{celery} beat --loglevel INFO"
         self.parts = [
-            Part(
-                "web",
-                # The whole path: by it a later start recognises the process as this checkout's.
-                [*python, "gunicorn", "-c", str(CHECKOUT / "shimao_service" / "gunicorn_conf.py")]
-                + ["--bind", f"127.0.0.1:{port}", "shimao_service.wsgi:application"],
-                logs / "web.log",
-            ),
-            Part(
-                "worker",
-                [*python, "celery", "--workdir", str(CHECKOUT), "-A", "shimao_service", "worker"]
-                + ["--concurrency", "2", "--without-gossip", "--without-mingle", "--loglevel", "INFO"],
-                logs / "worker.log",
-            ),
-            Part(
-                "beat",
-                # In memory: the schedule is code, and a file of last runs is one more thing a crash can spoil.
-                [*python, "celery", "--workdir", str(CHECKOUT), "-A", "shimao_service", "beat"]
-                + ["--scheduler", "celery.beat:Scheduler", "--loglevel", "INFO"],
-                logs / "beat.log",
-            ),
+            Part("web", _module(web, CHECKOUT / "shimao_service" / "gunicorn_conf.py"), logs / "web.log"),
+            Part("worker", _module(worker, CHECKOUT), logs / "worker.log"),
+            Part("beat", _module(beat, CHECKOUT), logs / "beat.log"),
         ]
 
     @property
@@ -222,6 +210,11 @@ class Supervisor:
             part.stop()
         self.services.stop()
         say("已停止。", "Stopped.")
+
+
+def _module(line: str, place: Path) -> list[str]:
+    """``line`` run as a module by our own Python, with ``place`` (which may hold blanks) for its braces."""
+    return [sys.executable, "-m", *(part.format(place) for part in line.split())]
 
 
 def _flag(text: str) -> bool:

@@ -35,7 +35,7 @@ def program() -> Path:
 
 
 class Valkey:
-    """Its data and its configuration in ``folder``; a durable one keeps them (an append-only file, synced each second)."""
+    """Its data and configuration in ``folder``; a durable one keeps them (append-only, synced each second)."""
 
     def __init__(self, folder: Path, *, durable: bool, log: Path):
         self.folder = folder
@@ -50,7 +50,7 @@ class Valkey:
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     def start(self, check: Callable[[], None] = lambda: None) -> None:
-        """Start it and wait until it answers; ``check`` may raise to give up. Raises Trouble when it does not come up."""
+        """Start it and wait until it answers; ``check`` may raise to give up. Raises Trouble."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         config = self.folder / "valkey.conf"
