@@ -8,4 +8,16 @@ class ShimaoServiceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from shimao_service import checks  # noqa: F401  (registers them)
+        from shimao_service import (
+            checks,  # noqa: F401  (registers them)
+            health,
+            inbox,
+            navigation,
+            outbox,
+        )
+        from shimao_service.models.user import email_addresses, names
+
+        outbox.register_address("user", email_addresses)
+        outbox.register_name("user", names)
+        navigation.register_counter(inbox.counts)
+        navigation.register_warning(health.stalled_warning)

@@ -37,6 +37,8 @@ class NavItem:
 ITEMS: list[NavItem] = []
 # Each is called with the viewer, once a page, and returns {key: count}.
 COUNTERS: list[Callable[[Any], dict[str, int]]] = []
+# Each is called with the viewer and the counts, and returns a line to show above the page, or "".
+WARNINGS: list[Callable[[Any, dict[str, int]], str]] = []
 
 
 def register(*items: NavItem) -> None:
@@ -49,6 +51,11 @@ def register(*items: NavItem) -> None:
 def register_counter(counter: Callable[[Any], dict[str, int]]) -> None:
     if counter not in COUNTERS:
         COUNTERS.append(counter)
+
+
+def register_warning(warning: Callable[[Any, dict[str, int]], str]) -> None:
+    if warning not in WARNINGS:
+        WARNINGS.append(warning)
 
 
 class Frame:
@@ -70,6 +77,13 @@ class Frame:
                 for counter in COUNTERS:
                     self._counts.update(counter(self.viewer))
         return self._counts
+
+    @property
+    def warnings(self) -> list[str]:
+        """What this person should know whatever the page is about, such as reminders that stand still."""
+        if not self.viewer:
+            return []
+        return [line for line in (warning(self.viewer, self.counts) for warning in WARNINGS) if line]
 
     @property
     def items(self) -> list[dict]:

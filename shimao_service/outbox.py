@@ -33,9 +33,10 @@ QUIET_AFTER_FAILURE = 30
 
 INSERT = """
 INSERT INTO shimao_service_notice
-       (key, recipient, channel, kind, title, body, url, link, about, urgent, created_at, status, next_attempt_at, sent_at)
-SELECT key, recipient, channel, kind, title, body, url, link, about, urgent, %(now)s,
-       CASE WHEN channel = 'inbox' THEN 'sent' ELSE 'pending' END,
+       (key, recipient, channel, kind, title, body, url, link, about, urgent,
+        created_at, status, next_attempt_at, sent_at)
+SELECT key, recipient, channel, kind, title, body, url, link, about, urgent,
+       %(now)s, CASE WHEN channel = 'inbox' THEN 'sent' ELSE 'pending' END,
        CASE WHEN channel <> 'inbox' THEN %(now)s END,
        CASE WHEN channel = 'inbox' THEN %(now)s END
   FROM unnest(%(key)s::text[], %(recipient)s::text[], %(channel)s::text[], %(kind)s::text[], %(title)s::text[],
@@ -72,18 +73,12 @@ class Draft:
     def check(self) -> None:
         """Raise ``ValueError`` for what the table would refuse anyway, naming the draft."""
         if not (self.key and self.kind and str(self.title).strip() and self.channels):
-            raise ValueError(
-                f"Notice {self.key!r}: key, kind, title and channels are needed."
-            )
+            raise ValueError(f"Notice {self.key!r}: key, kind, title and channels are needed.")
         if self.url and (not self.url.startswith("/") or self.url.startswith("//")):
-            raise ValueError(
-                f"Notice {self.key!r}: url {self.url!r} is not a path of this site."
-            )
+            raise ValueError(f"Notice {self.key!r}: url {self.url!r} is not a path of this site.")
         for recipient in self.recipients:
             if not READER.fullmatch(recipient):
-                raise ValueError(
-                    f"Notice {self.key!r}: recipient {recipient!r} is not like 'user:7'."
-                )
+                raise ValueError(f"Notice {self.key!r}: recipient {recipient!r} is not like 'user:7'.")
 
 
 def post(
@@ -117,14 +112,10 @@ def post(
 def post_all(drafts: Iterable[Draft], *, now: datetime) -> int:
     """As :func:`post` for many: one statement for two thousand rows, not one a notice."""
     if not connection.in_atomic_block:
-        raise transaction.TransactionManagementError(
-            "A notice is left inside the transaction of what it tells of."
-        )
+        raise transaction.TransactionManagementError("A notice is left inside the transaction of what it tells of.")
     # Notices are kept in the company's language, whatever the language of whoever acts.
     with translation.override(settings.LANGUAGE_CODE):
-        rows = sorted(
-            set(_rows(drafts))
-        )  # sorted: two ticks that leave the same rows wait, never deadlock
+        rows = sorted(set(_rows(drafts)))  # sorted: two ticks that leave the same rows wait, never deadlock
     new: list[str] = []
     with connection.cursor() as cursor:
         for start in range(0, len(rows), ROWS_A_STATEMENT):
@@ -145,10 +136,7 @@ def post_all(drafts: Iterable[Draft], *, now: datetime) -> int:
                 INSERT,
                 {
                     "now": now,
-                    **{
-                        name: list(column)
-                        for name, column in zip(names, columns, strict=True)
-                    },
+                    **{name: list(column) for name, column in zip(names, columns, strict=True)},
                 },
             )
             new += [channel for (channel,) in cursor.fetchall()]
@@ -188,13 +176,9 @@ def withdraw(
         notices = notices.filter(key__startswith=key_prefix)
     if recipients is not None:
         notices = notices.filter(recipient__in=list(recipients))
-    taken = notices.filter(status=NoticeStatus.PENDING).update(
-        status=NoticeStatus.CANCELLED, next_attempt_at=None
-    )
+    taken = notices.filter(status=NoticeStatus.PENDING).update(status=NoticeStatus.CANCELLED, next_attempt_at=None)
     if from_inbox:
-        taken += notices.filter(channel=INBOX, status=NoticeStatus.SENT).update(
-            status=NoticeStatus.CANCELLED
-        )
+        taken += notices.filter(channel=INBOX, status=NoticeStatus.SENT).update(status=NoticeStatus.CANCELLED)
     return taken
 
 
@@ -202,9 +186,8 @@ def withdraw(
 _quiet_until = 0.0
 
 
-@cache
-def _broker() -> Connection:
-    """A connection of its own, less patient than a worker's: at most a second for each word, no second try.
+def impatient_broker() -> Connection:
+    """A line to the broker, less patient than a worker's: at most a second for each word, no second try.
 
     Without ``max_retries`` the client sleeps two seconds before it gives up, inside somebody's request.
     """
@@ -217,11 +200,12 @@ def _broker() -> Connection:
     )
 
 
+_broker = cache(impatient_broker)
+
+
 def wake_on_commit() -> None:
     """Ring once after the present transaction, however many notices it leaves."""
-    if not any(
-        function is wake for _sids, function, _robust in connection.run_on_commit
-    ):
+    if not any(entry[1] is wake for entry in connection.run_on_commit):
         transaction.on_commit(wake, robust=True)
 
 
@@ -239,7 +223,7 @@ def wake() -> bool:
                 expires=60,
                 ignore_result=True,
             )
-    except Exception as error:  # noqa: BLE001 — whatever a broker's client raises, the notice is safe in its row
+    except Exception as error:  # whatever a broker's client raises, the notice is safe in its row
         _quiet_until = time.monotonic() + QUIET_AFTER_FAILURE
         logger.warning(
             "Nobody took the ring for delivery (%s); the tick will sweep.",
@@ -256,9 +240,7 @@ def register_link(maker: str, make: LinkMaker) -> None:
     _links[maker] = make
 
 
-def register_address(
-    reader: str, look_up: AddressBook, *, channel: str = EMAIL
-) -> None:
+def register_address(reader: str, look_up: AddressBook, *, channel: str = EMAIL) -> None:
     """``look_up({9, 12})`` gives the address of each reader that has one for this channel."""
     _addresses[(reader, channel)] = look_up
 
@@ -296,9 +278,7 @@ def names(recipients: Iterable[str]) -> dict[str, str]:
     return _look_up(recipients, _names)
 
 
-def _look_up(
-    recipients: Iterable[str], books: Mapping[str, AddressBook]
-) -> dict[str, str]:
+def _look_up(recipients: Iterable[str], books: Mapping[str, AddressBook]) -> dict[str, str]:
     wanted: dict[str, set[int]] = {}
     for recipient in recipients:
         reader, _colon, number = recipient.partition(":")

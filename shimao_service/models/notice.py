@@ -32,9 +32,7 @@ class NoticeStatus(models.TextChoices):
 class NoticeQuerySet(models.QuerySet["Notice"]):
     def inbox_of(self, user_id: int) -> NoticeQuerySet:
         """What this person's inbox holds; entries taken back are not in it."""
-        return self.filter(
-            channel=INBOX, recipient=f"user:{user_id}", status=NoticeStatus.SENT
-        )
+        return self.filter(channel=INBOX, recipient=f"user:{user_id}", status=NoticeStatus.SENT)
 
     def unread(self) -> NoticeQuerySet:
         return self.filter(read_at__isnull=True)
@@ -70,15 +68,16 @@ class Notice(models.Model):
     sent_at = models.DateTimeField(_("发送时间"), null=True, blank=True)
     error = models.TextField(_("原因"), blank=True, db_default="")
     read_at = models.DateTimeField(_("阅读时间"), null=True, blank=True)
-    resent_at = models.DateTimeField(_("人工重发时间"), null=True, blank=True)
-    resent_by = models.ForeignKey(
+    # Who sent it again or let it be, after it was dead or uncertain.
+    handled_at = models.DateTimeField(_("处理时间"), null=True, blank=True)
+    handled_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
         db_index=False,
-        verbose_name=_("重发人"),
+        verbose_name=_("处理人"),
     )
 
     objects = NoticeQuerySet.as_manager()
@@ -87,9 +86,7 @@ class Notice(models.Model):
         verbose_name = _("通知")
         verbose_name_plural = _("通知")
         constraints = [
-            models.UniqueConstraint(
-                fields=["key", "recipient", "channel"], name="notice_once"
-            ),
+            models.UniqueConstraint(fields=["key", "recipient", "channel"], name="notice_once"),
             models.CheckConstraint(
                 condition=~Q(key="") & ~Q(title="") & ~Q(kind="") & ~Q(channel=""),
                 name="notice_says_something",
@@ -99,23 +96,17 @@ class Notice(models.Model):
                 name="notice_has_reader",
             ),
             models.CheckConstraint(
-                condition=Q(url="")
-                | (Q(url__startswith="/") & ~Q(url__startswith="//")),
+                condition=Q(url="") | (Q(url__startswith="/") & ~Q(url__startswith="//")),
                 name="notice_url_is_path",
             ),
-            models.CheckConstraint(
-                condition=Q(status__in=NoticeStatus.values), name="notice_status_known"
-            ),
+            models.CheckConstraint(condition=Q(status__in=NoticeStatus.values), name="notice_status_known"),
             models.CheckConstraint(
                 condition=Q(status=NoticeStatus.PENDING, next_attempt_at__isnull=False)
                 | (~Q(status=NoticeStatus.PENDING) & Q(next_attempt_at__isnull=True)),
                 name="notice_pending_has_attempt",
             ),
             models.CheckConstraint(
-                condition=(
-                    Q(status=NoticeStatus.SENDING, lease_until__isnull=False)
-                    & ~Q(claimed_by="")
-                )
+                condition=(Q(status=NoticeStatus.SENDING, lease_until__isnull=False) & ~Q(claimed_by=""))
                 | (~Q(status=NoticeStatus.SENDING) & Q(lease_until__isnull=True)),
                 name="notice_sending_has_lease",
             ),
@@ -124,13 +115,11 @@ class Notice(models.Model):
                 name="notice_sent_has_time",
             ),
             models.CheckConstraint(
-                condition=~Q(status__in=[NoticeStatus.DEAD, NoticeStatus.UNCERTAIN])
-                | ~Q(error=""),
+                condition=~Q(status__in=[NoticeStatus.DEAD, NoticeStatus.UNCERTAIN]) | ~Q(error=""),
                 name="notice_failure_has_reason",
             ),
             models.CheckConstraint(
-                condition=~Q(channel=INBOX)
-                | Q(status__in=[NoticeStatus.SENT, NoticeStatus.CANCELLED]),
+                condition=~Q(channel=INBOX) | Q(status__in=[NoticeStatus.SENT, NoticeStatus.CANCELLED]),
                 name="notice_inbox_is_sent",
             ),
             models.CheckConstraint(
@@ -138,9 +127,9 @@ class Notice(models.Model):
                 name="notice_read_in_inbox",
             ),
             models.CheckConstraint(
-                condition=Q(resent_at__isnull=True, resent_by__isnull=True)
-                | Q(resent_at__isnull=False, resent_by__isnull=False),
-                name="notice_resent_by_somebody",
+                condition=Q(handled_at__isnull=True, handled_by__isnull=True)
+                | Q(handled_at__isnull=False, handled_by__isnull=False),
+                name="notice_handled_by_somebody",
             ),
         ]
         indexes = [
@@ -149,7 +138,9 @@ class Notice(models.Model):
                 name="notice_due", condition=Q(status="pending"),
             ),
             models.Index(fields=["lease_until"], name="notice_leased", condition=Q(status="sending")),
-            models.Index(fields=["status", "-id"], name="notice_attention", condition=Q(status__in=["uncertain", "dead"])),
+            models.Index(
+                fields=["status", "-id"], name="notice_attention", condition=Q(status__in=["uncertain", "dead"])
+            ),
             models.Index(fields=["recipient", "-id"], name="notice_inbox", condition=Q(channel="inbox", status="sent")),
             models.Index(
                 fields=["recipient", "-id"],

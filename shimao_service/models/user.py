@@ -1,5 +1,7 @@
 """The login. Who the person is stands on the floors above: staff.Employee and tickets.Owner point here."""
 
+from collections.abc import Collection
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -21,3 +23,12 @@ class User(AbstractUser):
 
     def get_short_name(self) -> str:
         return self.get_full_name()
+
+
+def email_addresses(ids: Collection[int]) -> dict[int, str]:
+    """Where the outbox reaches logins by mail; nobody whose login is closed."""
+    return dict(User.objects.filter(pk__in=ids, is_active=True).exclude(email="").values_list("pk", "email"))
+
+
+def names(ids: Collection[int]) -> dict[int, str]:
+    return {user.pk: user.get_full_name() for user in User.objects.filter(pk__in=ids).only("name", "username")}

@@ -1,0 +1,158 @@
+"""The page of those who look after notices: what waits, what stands still, and what they decide about it.
+
+It names kinds, readers and causes, never a title or a subject: whoever runs the machine may be the very
+person a complaint is about.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from collections.abc import Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Any, cast
+
+from django.conf import settings
+from django.contrib import messages
+from django.db.models import Count, Min
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from shimao_service import delivery, health, outbox
+from shimao_service.exceptions import Forbidden, NotSeen
+from shimao_service.models import Notice, NoticeStatus, User
+
+SHOWN = 100
+MAILS_SHOWN = 50
+
+
+def operators_only(view: Any) -> Any:
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        viewer = getattr(request, "viewer", None)
+        if not viewer or not health.may_operate(viewer):
+            raise Forbidden(_("您没有“查看提醒发送情况”的权限，请联系主管。"))
+        return view(request, *args, **kwargs)
+
+    return checked
+
+
+@require_safe
+@operators_only
+def outbox_page(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    waiting = Notice.objects.filter(status__in=[NoticeStatus.PENDING, NoticeStatus.SENDING]).values("channel")
+    queues = waiting.annotate(count=Count("id"), oldest=Min("created_at")).order_by("channel")
+    context = {
+        "queues": [_queue(queue) for queue in queues],
+        "uncertain": _rows(NoticeStatus.UNCERTAIN),
+        "dead": _rows(NoticeStatus.DEAD),
+        "heartbeat": health.last_tick(),
+        "stalled_minutes": health.minutes_stalled(now=now),
+        "shows_mail": _mail_folder() is not None,
+    }
+    return render(request, "shimao_service/outbox.html", context)
+
+
+def _queue(queue: Mapping[str, Any]) -> dict[str, Any]:
+    label = _("等待发送：%(channel)s") % {"channel": channel_name(queue["channel"])}
+    oldest = date_format(timezone.localtime(queue["oldest"]), "n月j日 H:i")
+    return {"label": label, "count": queue["count"], "hint": _("最早 %(time)s") % {"time": oldest}}
+
+
+@require_POST
+@operators_only
+def decide(request: HttpRequest) -> HttpResponse:
+    """``do=retry`` or ``do=discard`` for the ticked ``ids``, or for all dead ones of one ``channel`` and ``cause``."""
+    verbs = {"retry": delivery.retry, "discard": delivery.discard}
+    verb = verbs.get(request.POST.get("do", ""))
+    ids = _chosen(request)
+    count = verb(ids, by=cast(User, request.user), now=timezone.now()) if verb and ids else 0
+    if not ids:
+        messages.warning(request, _("请先勾选要处理的通知。"))
+    elif count < len(ids):
+        messages.warning(request, _("已处理 %(count)s 条，其余的已由他人处理。") % {"count": count})
+    else:
+        messages.success(request, ngettext("已处理 %(count)s 条。", "已处理 %(count)s 条。", count) % {"count": count})
+    return redirect("outbox")
+
+
+def _chosen(request: HttpRequest) -> list[int]:
+    if "cause" in request.POST:
+        cause = {"channel": request.POST.get("channel", ""), "error": request.POST["cause"]}
+        return list(Notice.objects.filter(status=NoticeStatus.DEAD, **cause).values_list("id", flat=True)[:10_000])
+    return [
+        int(value) for value in request.POST.getlist("ids") if value.isascii() and value.isdigit() and len(value) < 19
+    ]
+
+
+def _rows(status: str) -> dict[str, Any]:
+    """Those that stand still: how many, by which causes, and the latest of them with their readers' names."""
+    notices = Notice.objects.filter(status=status)
+    causes = list(notices.values("channel", "error").annotate(count=Count("id")).order_by("-count")[:20])
+    latest = list(
+        notices.order_by("-id").only("id", "kind", "channel", "recipient", "error", "attempts", "created_at")[:SHOWN]
+    )
+    names = outbox.names({notice.recipient for notice in latest})
+    return {
+        "tone": "overdue" if causes else "",
+        "count": sum(cause["count"] for cause in causes),
+        "causes": [{**cause, "channel_name": channel_name(cause["channel"])} for cause in causes],
+        "rows": [
+            {
+                "notice": notice,
+                "kind": outbox.kind_label(notice.kind),
+                "channel": channel_name(notice.channel),
+                "reader": names.get(notice.recipient, _("未知收件人")),
+            }
+            for notice in latest
+        ],
+    }
+
+
+def channel_name(channel: str) -> str:
+    return {"inbox": _("站内消息"), "email": _("邮件")}.get(channel, channel)
+
+
+# --- the demo's mail -----------------------------------------------------------------------------
+@require_safe
+@operators_only
+def mail_page(request: HttpRequest) -> HttpResponse:
+    """What would have been mailed, while mail is written to files (the demo). Not there otherwise."""
+    folder = _mail_folder()
+    if folder is None:
+        raise NotSeen(_("邮件已通过邮件服务器发出，这里没有可看的副本。"))
+    return render(request, "shimao_service/mail.html", {"mails": _mails(folder)[:MAILS_SHOWN]})
+
+
+def _mail_folder() -> Path | None:
+    is_file_backend = settings.EMAIL_BACKEND == "django.core.mail.backends.filebased.EmailBackend"
+    return Path(getattr(settings, "EMAIL_FILE_PATH", "")) if settings.DEBUG and is_file_backend else None
+
+
+def _mails(folder: Path) -> list[dict[str, Any]]:
+    """Newest first. The file backend writes one file a connection, its letters parted by a line of dashes."""
+    found: list[dict[str, Any]] = []
+    files = sorted(folder.glob("*.log"), reverse=True) if folder.is_dir() else []
+    for file in files[:MAILS_SHOWN]:
+        letters = [part for part in file.read_bytes().split(b"-" * 79) if part.strip()]
+        found += [_mail(part) for part in reversed(letters)]
+    return found
+
+
+def _mail(raw: bytes) -> dict[str, Any]:
+    message = email.message_from_bytes(raw.lstrip(), policy=email.policy.default)
+    body = message.get_body(preferencelist=("plain",))
+    date = message["Date"]
+    return {
+        "to": str(message["To"] or ""),
+        "subject": str(message["Subject"] or ""),
+        "at": date.datetime if date else None,
+        "body": body.get_content().strip() if body else "",
+    }

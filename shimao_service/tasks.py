@@ -1,0 +1,20 @@
+"""What workers do: ten lines each, one domain call.
+
+Tasks are acknowledged when they begin. Nothing is lost with one: the database knows what is due and
+what waits, and the next tick asks it again.
+"""
+
+from celery import shared_task
+
+from shimao_service import delivery, outbox, ticking
+
+
+@shared_task(name="shimao_service.tasks.tick")
+def tick() -> None:
+    ticking.tick()
+
+
+@shared_task(name="shimao_service.tasks.deliver")
+def deliver() -> None:
+    if delivery.deliver().more:
+        outbox.wake()
