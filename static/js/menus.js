@@ -1,0 +1,40 @@
+// Menus are <details>: they close on Esc, on a click elsewhere, and when another opens.
+function open() {
+  return document.querySelectorAll("details.menu[open]");
+}
+
+document.addEventListener("click", (event) => {
+  open().forEach((menu) => !menu.contains(event.target) && menu.removeAttribute("open"));
+});
+
+document.addEventListener("toggle", (event) => {
+  const menu = event.target;
+  if (menu.matches?.("details.menu[open]")) open().forEach((other) => other !== menu && !other.contains(menu) && other.removeAttribute("open"));
+}, true);
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  open().forEach((menu) => {
+    const inside = menu.contains(document.activeElement);
+    menu.removeAttribute("open");
+    if (inside) menu.querySelector("summary").focus();
+  });
+});
+
+document.addEventListener("click", (event) => {
+  const copy = event.target.closest("[data-copy]");
+  if (copy) copyText(copy.dataset.copy);
+  const back = event.target.closest("[data-back]");
+  if (back) history.back();
+});
+document.querySelectorAll("[data-back]").forEach((button) => { button.hidden = history.length < 2; });
+
+async function copyText(text) {
+  const [{ toast }, { say }] = await Promise.all([import("./toasts.js"), import("./strings.js")]);
+  try {
+    await navigator.clipboard.writeText(text);
+    toast(say("copied"), "done");
+  } catch {
+    toast(say("copyFailed"), "warning");
+  }
+}
