@@ -1,4 +1,4 @@
-"""Make the database ready to serve: tables, cache table, and a demo where one is wanted and nothing is there yet."""
+"""Make the database ready to serve: tables, and a demo where one is wanted and nothing is there yet."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import BaseCommand, CommandError, call_command, get_commands
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from shimao_service.checks import open_demo_accounts
@@ -27,7 +27,6 @@ class Command(BaseCommand):
                 f"连不上数据库，请检查 DATABASE_URL。 / Cannot connect to the database, check DATABASE_URL: {reason}"
             ) from None
         self.migrate()
-        call_command("createcachetable", verbosity=0)
         if not settings.DEBUG and (names := open_demo_accounts()):
             raise CommandError(
                 f"数据库里有演示账号（{'、'.join(names)}），正式环境不能启动：请换一个库，或停用这些账号。"
@@ -41,7 +40,13 @@ class Command(BaseCommand):
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if plan:
             self.say(f"升级数据库结构（{len(plan)} 步）…… Migrating.")
-            call_command("migrate", interactive=False, verbosity=1)
+            try:
+                call_command("migrate", interactive=False, verbosity=1)
+            except DatabaseError as error:
+                reason = str(error).strip().splitlines()[0]
+                raise CommandError(
+                    f"数据库结构升级失败，没有改动的部分保持原样。 / Migrating failed: {reason}"
+                ) from error
 
     def fill(self) -> None:
         if "demo_data" not in get_commands() or get_user_model()._default_manager.exists():
