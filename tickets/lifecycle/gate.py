@@ -1,0 +1,313 @@
+"""The one gate every move passes: lock, look, check, write the row and its event, all in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from shimao_service.actors import Actor
+from shimao_service.exceptions import IllegalMove, Invalid, NotSeen, Stale
+from staff.access import Viewer
+from staff.models import Clause, Employee
+from staff.permissions import Permission
+from tickets import deadlines, notices, permissions, pictures
+from tickets.models import Attachment, Clock, Event, Leg, ReceiverTerm, Ticket
+from tickets.statuses import CLAUSE_OF, FINAL, Status, Verb
+
+MAX_NOTE = 5000
+# How long a colleague who lost the race to accept is still told who won it, instead of a bare 404.
+JUST_NOW = timedelta(hours=1)
+
+
+@dataclass
+class Moving:
+    """A request under its lock, and what one move does to it. Written when the block ends."""
+
+    ticket: Ticket
+    by: Actor
+    now: datetime
+    seq: int
+    events: list[Event] = field(default_factory=list)
+    _changed: set[str] = field(default_factory=set)
+
+    def set(self, **values: Any) -> None:
+        for name, value in values.items():
+            setattr(self.ticket, name, value)
+            self._changed.add(name)
+
+    def event(
+        self,
+        verb: Verb,
+        *,
+        to: str | None = None,
+        note: str = "",
+        data: dict[str, Any] | None = None,
+        by: Actor | None = None,
+        files: Iterable[pictures.Picture] = (),
+    ) -> Event:
+        """Write what happened; ``to`` moves the request."""
+        ticket, actor = self.ticket, by or self.by
+        before = ticket.status
+        if to is not None and to != before:
+            self.set(status=to, status_at=self.now)
+        self.seq += 1
+        event = Event.objects.create(
+            ticket=ticket,
+            seq=self.seq,
+            verb=verb,
+            at=self.now,
+            actor_kind=actor.kind.value,
+            actor_id=actor.id,
+            actor_name=actor.name,
+            from_status=before if self.seq > 1 else "",
+            to_status=ticket.status,
+            round=ticket.round,
+            note=note.strip(),
+            data=data or None,
+            clause_id=clause_id(CLAUSE_OF.get(verb, ""), self.now.astimezone(timezone.get_default_timezone()).date()),
+        )
+        self.events.append(event)
+        Attachment.objects.bulk_create(
+            picture.attachment(ticket=ticket, event=event, at=self.now) for picture in files
+        )
+        return event
+
+    # --- legs -----------------------------------------------------------------------------------
+    def end_leg(self) -> Leg | None:
+        leg = Leg.objects.filter(ticket=self.ticket, ended_at=None).first()
+        if leg:
+            leg.ended_at = max(self.now, leg.started_at)
+            leg.save(update_fields=["ended_at"])
+        return leg
+
+    def begin_leg(self, department_id: int, handler_id: int | None) -> None:
+        self.end_leg()
+        Leg.objects.create(
+            ticket=self.ticket,
+            round=self.ticket.round,
+            department_id=department_id,
+            handler_id=handler_id,
+            started_at=self.now,
+        )
+        self.set(department_id=department_id, handler_id=handler_id)
+
+    def receive(self, employee: Employee) -> None:
+        """Make ``employee`` the first receiver from now on (首问责任人)."""
+        ReceiverTerm.objects.filter(ticket=self.ticket, ended_at=None).update(ended_at=self.now)
+        ReceiverTerm.objects.create(
+            ticket=self.ticket, round=self.ticket.round, employee=employee, started_at=self.now
+        )
+        self.set(first_receiver=employee)
+
+    def receive_if_none(self) -> None:
+        """A web form's first receiver is who first dispatched or answered it."""
+        if self.ticket.first_receiver_id is None and self.by.is_employee and self.by.viewer.employee:
+            self.receive(self.by.viewer.employee)
+
+    def end_custody(self) -> None:
+        """The request is over: nobody holds it, nobody keeps its loop."""
+        self.end_leg()
+        ReceiverTerm.objects.filter(ticket=self.ticket, ended_at=None).update(ended_at=self.now)
+
+    def new_round(self) -> None:
+        self.set(
+            round=self.ticket.round + 1,
+            grade=None,
+            fed_back_at=None,
+            feedback_channel="",
+            summarised_at=None,
+            concluded_at=None,
+            closed_at=None,
+            arrived_at=None,
+            promised_at=None,
+        )
+
+    # --- writing --------------------------------------------------------------------------------
+    def write(self) -> None:
+        ticket = self.ticket
+        if not self.events:
+            return
+        self.set(version=ticket.version + 1, last_event_at=self.now)
+        if any(event.verb in PROGRESS for event in self.events):
+            self.set(progress_at=self.now)
+        if ticket.status in FINAL:
+            self.end_custody()
+        # The clocks are derived; the row carries only the earliest one. Two writes, since clocks need the events.
+        ticket.due_at = refresh_clocks(ticket)
+        ticket.save(update_fields=[*sorted(self._changed), "due_at"])
+        notices.announce(ticket, self.events, by=self.by, now=self.now)
+
+
+# What counts as progress for the follow-up reminder: somebody did something for the owner.
+PROGRESS = frozenset(
+    {
+        Verb.REGISTER, Verb.DISPATCH, Verb.ACCEPT, Verb.ARRIVE, Verb.RETURN, Verb.TRANSFER, Verb.FOLLOW_UP, Verb.HOLD,
+        Verb.RESUME, Verb.COMPLETE, Verb.FEED_BACK, Verb.ATTEMPT, Verb.REOPEN, Verb.TALK, Verb.SUMMARISE,
+    }
+)  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _clause_id(code: str, day: date, _generation: int) -> int | None:
+    clauses = Clause.objects.filter(code=code, version__effective_on__lte=day).order_by("-version__number")
+    return clauses.values_list("pk", flat=True).first()
+
+
+_generation = 0
+
+
+def forget_clauses() -> None:
+    """Called when a version of the regulation is written (and between tests)."""
+    global _generation
+    _generation += 1
+
+
+def clause_id(code: str, day: date) -> int | None:
+    """The clause in force on ``day``. Kept in the process: asked on every move, changed once a year."""
+    if not code:
+        return None
+    found = _clause_id(code, day, _generation)
+    if found is None:
+        _clause_id.cache_clear()
+    return found
+
+
+def refresh_clocks(ticket: Ticket) -> datetime | None:
+    """Recompute the clocks from the events, store them, and return the next due time. Idempotent."""
+    rows = Event.objects.filter(ticket=ticket).order_by("seq").values_list("verb", "at", "round", "to_status", "data")
+    history = [deadlines.Happening(verb, at, number, to, data or {}) for verb, at, number, to, data in rows]
+    facts = deadlines.Facts(
+        kind=ticket.kind,
+        urgency=ticket.urgency,
+        level=ticket.level,
+        is_collective=ticket.is_collective,
+        appointment_at=ticket.appointment_at,
+    )
+    states = deadlines.clocks(facts, ticket.created_at, history)
+    Clock.objects.bulk_create(
+        [
+            Clock(
+                ticket=ticket,
+                round=state.round,
+                name=state.name,
+                started_at=state.started_at,
+                due_at=state.due_at,
+                met_at=state.met_at,
+                paused_at=state.paused_at,
+                stopped_at=state.stopped_at,
+                minutes=state.minutes,
+            )
+            for state in states
+        ],
+        update_conflicts=True,
+        unique_fields=["ticket", "round", "name"],
+        update_fields=["started_at", "due_at", "met_at", "paused_at", "stopped_at", "minutes"],
+    )
+    if any(verb == Verb.AMEND for verb, *_rest in rows):
+        kept = Q()
+        for state in states:
+            kept |= Q(round=state.round, name=state.name)
+        Clock.objects.filter(ticket=ticket).exclude(kept).delete() if states else Clock.objects.filter(
+            ticket=ticket
+        ).delete()
+    if ticket.status in FINAL:
+        return None
+    return deadlines.next_due(states, ticket.round)
+
+
+def lock(pk: int) -> Ticket:
+    """The row under its lock, freshly read. Raises ``NotSeen`` when there is none."""
+    tickets = Ticket.objects.select_for_update(of=("self",)).select_related(
+        "project", "building", "unit", "category", "department", "handler", "first_receiver", "owner"
+    )
+    ticket = tickets.filter(pk=pk).first()
+    if ticket is None:
+        raise NotSeen(_("没有找到这张工单。"))
+    return ticket
+
+
+def sees(ticket: Ticket, viewer: Viewer, now: datetime) -> bool:
+    """Whether the viewer sees the request, or saw it waiting for his department a moment ago."""
+    if Ticket.objects.filter(pk=ticket.pk).visible_to(viewer).exists():
+        return True
+    if not Ticket.objects.filter(pk=ticket.pk).not_about(viewer).exists():
+        return False
+    return (
+        Leg.objects.filter(ticket=ticket, department_id=viewer.department_id, ended_at__gte=now - JUST_NOW)
+        .filter(viewer.scope(Permission.TICKET_DEPARTMENT_QUEUE, "ticket__project_id"))
+        .exists()
+    )
+
+
+@contextmanager
+def moving(
+    ticket: Ticket, verb: Verb, *, by: Actor, now: datetime | None = None, version: int | None = None
+) -> Iterator[Moving]:
+    """Open the gate for one move.
+
+    In this order: the row is locked and read anew; whoever does not see it gets ``NotSeen``; who could never
+    do this, ``Forbidden``; a page made from an older version, ``Stale``; a move that is not legal from here,
+    ``IllegalMove``; who does not stand right to it, ``Forbidden``.
+    """
+    with transaction.atomic():
+        row = lock(ticket.pk)
+        moment = max(now or timezone.now(), row.last_event_at)
+        if by.is_employee and not sees(row, by.viewer, moment):
+            raise NotSeen(_("没有找到这张工单。"))
+        permissions.check_power(verb, row.project_id, by)
+        if version is not None and version != row.version:
+            raise Stale(_("这张工单刚刚有了新动态，请看过后再操作。"), changes=changes_since(row, version))
+        if not permissions.is_legal(verb, row):
+            raise IllegalMove(illegal_words(row, verb))
+        permissions.check_stands_right(verb, row, by)
+        last = Event.objects.filter(ticket=row).aggregate(last=Max("seq"))["last"] or 0
+        move = Moving(ticket=row, by=by, now=moment, seq=last)
+        yield move
+        move.write()
+
+
+def changes_since(ticket: Ticket, version: int) -> list[Event]:
+    """The events a page of ``version`` had not seen yet; each move raises the version by one."""
+    missed = max(ticket.version - version, 0)
+    return list(Event.objects.filter(ticket=ticket).order_by("-seq")[: min(missed, 10)])[::-1]
+
+
+def illegal_words(ticket: Ticket, verb: Verb) -> str:
+    if verb == Verb.ACCEPT and ticket.status == Status.IN_PROGRESS and ticket.handler:
+        return _("这张工单已由 %(name)s 接单。") % {"name": ticket.handler.name}
+    return _("工单现在是“%(status)s”，不能“%(verb)s”。") % {"status": ticket.status_label, "verb": Verb(verb).label}
+
+
+def required(value: str | None, name: str, message: str, *, limit: int = MAX_NOTE) -> str:
+    """``value`` stripped. Raises ``Invalid`` on ``name`` when empty or longer than ``limit`` characters."""
+    text = (value or "").strip()
+    if not text:
+        raise Invalid.field(name, message)
+    return limited(text, name, limit=limit)
+
+
+def limited(value: str | None, name: str, *, limit: int = MAX_NOTE) -> str:
+    text = (value or "").strip().replace("\x00", "")
+    if len(text) > limit:
+        raise Invalid.field(name, _("最多 %(limit)s 个字，现在有 %(count)s 个。") % {"limit": limit, "count": len(text)})
+    return text
+
+
+def future(value: datetime | None, name: str, now: datetime, *, message: str) -> datetime:
+    """``value``, which must lie after ``now`` and within two years. Raises ``Invalid`` on ``name``."""
+    if value is None:
+        raise Invalid.field(name, message)
+    if value <= now:
+        raise Invalid.field(name, _("时间要晚于现在。"))
+    if value > now + timedelta(days=730):
+        raise Invalid.field(name, _("时间太远了，请核对年份。"))
+    return value

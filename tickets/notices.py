@@ -1,0 +1,155 @@
+"""What people are told when a request moves. Rows are left in the move's own transaction (see the outbox).
+
+Titles name the number and the place, never an owner's name or phone: they travel by mail and on lock screens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from shimao_service import outbox
+from shimao_service.actors import Actor
+from staff.models import Employee
+from tickets.models import Event, Ticket
+from tickets.recipients import Audience, addresses
+from tickets.statuses import Channel, Kind, Status, Urgency, Verb
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+Told = Callable[[Audience, Event], list[Employee]]
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Who hears of an event, in which words."""
+
+    to: Told
+    title: StrOrPromise
+    kind: str
+
+
+def about(ticket: Ticket) -> str:
+    """``BX20261123-0001 · 3-2-1502 · 给排水``."""
+    parts = [ticket.number, ticket.where, ticket.category.name if ticket.category_id and ticket.category else ""]
+    return " · ".join(part for part in parts if part)
+
+
+def _urgent_or_web(audience: Audience, event: Event) -> list[Employee]:
+    ticket = audience.ticket
+    if ticket.urgency == Urgency.CRITICAL:
+        return [*audience.supervisors(), *audience.managers(), *audience.desk()]
+    if event.actor_kind != "employee" or ticket.kind == Kind.COMPLAINT:
+        return [*audience.desk(), *audience.supervisors()]
+    return []
+
+
+def _returned(audience: Audience, event: Event) -> list[Employee]:
+    people = [*audience.first_receiver(), *audience.desk()]
+    return [*people, *audience.supervisors()] if (event.data or {}).get("times", 0) >= 2 else people
+
+
+def _rated(audience: Audience, event: Event) -> list[Employee]:
+    if (event.data or {}).get("grade", 5) <= 2:
+        return [*audience.first_receiver(), *audience.handler(), *audience.supervisors()]
+    return [*audience.first_receiver(), *audience.handler()]
+
+
+def _judged(audience: Audience, event: Event) -> list[Employee]:
+    # A verified praise reaches the employee it is about; the verdict on a complaint goes to who keeps its loop.
+    if audience.ticket.kind == Kind.PRAISE:
+        return audience.subject_employees() if (event.data or {}).get("valid") else []
+    return audience.first_receiver()
+
+
+TELLINGS: dict[str, Telling] = {
+    Verb.REGISTER: Telling(_urgent_or_web, gettext_lazy("新工单待派单：%s"), "registered"),
+    Verb.DISPATCH: Telling(lambda a, e: a.holder(), gettext_lazy("派给您的工单：%s"), "dispatched"),
+    Verb.TRANSFER: Telling(lambda a, e: a.holder(), gettext_lazy("改派给您的工单：%s"), "dispatched"),
+    Verb.RETURN: Telling(_returned, gettext_lazy("工单被退回，请重新派单：%s"), "returned"),
+    Verb.COMPLETE: Telling(lambda a, e: a.first_receiver(), gettext_lazy("已处理完成，请回复业主：%s"), "completed"),
+    Verb.RATE: Telling(_rated, gettext_lazy("业主已评价：%s"), "rated"),
+    Verb.TIME_OUT: Telling(lambda a, e: a.first_receiver(), gettext_lazy("业主逾期未评价，请总结：%s"), "timed_out"),
+    Verb.REOPEN: Telling(
+        lambda a, e: [*(a.holder() if a.ticket.department_id else a.desk()), *a.first_receiver(), *a.supervisors()],
+        gettext_lazy("重新办理：%s"),
+        "reopened",
+    ),
+    Verb.CONCLUDE: Telling(lambda a, e: a.first_receiver(), gettext_lazy("已终结办理，请总结：%s"), "concluded"),
+    Verb.CANCEL: Telling(lambda a, e: [*a.handler(), *a.first_receiver()], gettext_lazy("工单已作废：%s"), "cancelled"),
+    Verb.SUPPLEMENT: Telling(
+        lambda a, e: [*(a.holder() if a.ticket.department_id else []), *a.first_receiver()],
+        gettext_lazy("业主有补充：%s"),
+        "supplemented",
+    ),
+    Verb.AMEND: Telling(lambda a, e: a.handler(), gettext_lazy("登记内容有更正：%s"), "amended"),
+    Verb.HAND_OVER: Telling(lambda a, e: a.first_receiver(), gettext_lazy("您已接任首问责任人：%s"), "handed_over"),
+    Verb.JUDGE: Telling(_judged, gettext_lazy("认定结果：%s"), "judged"),
+}
+
+
+def announce(ticket: Ticket, events: Sequence[Event], *, by: Actor, now: datetime) -> None:
+    """Tell whom the events concern, except who made them. Called inside the move's transaction."""
+    if any((event.data or {}).get("on_spot") for event in events) and ticket.kind != Kind.PRAISE:
+        return  # answered and done at the counter: nobody waits for anything
+    audience = Audience(ticket)
+    drafts = []
+    for event in events:
+        telling = TELLINGS.get(event.verb)
+        if telling is None or (event.data or {}).get("on_spot"):
+            continue
+        me = f"user:{by.viewer.user.pk}" if by.is_employee and by.viewer.user else ""
+        people = [address for address in addresses(telling.to(audience, event)) if address != me]
+        if not people:
+            continue
+        # The praised employee may not see the request itself.
+        open_page = not (event.verb == Verb.JUDGE and ticket.kind == Kind.PRAISE)
+        drafts.append(
+            outbox.Draft(
+                key=f"ticket:{ticket.pk}:e{event.seq}",
+                recipients=people,
+                kind=f"ticket.{telling.kind}",
+                title=str(telling.title) % about(ticket),
+                body=ticket.headline if event.verb in (Verb.REGISTER, Verb.DISPATCH, Verb.TRANSFER) else event.note[:200],
+                url=ticket.get_absolute_url() if open_page else "",
+                about=f"ticket:{ticket.pk}",
+                urgent=ticket.urgency == Urgency.CRITICAL,
+            )
+        )
+    drafts.extend(owner_drafts(ticket, events))
+    if drafts:
+        outbox.post_all(drafts, now=now)
+
+
+def owner_drafts(ticket: Ticket, events: Sequence[Event]) -> list[outbox.Draft]:
+    """The mails to the owner: the result with the question, where there is an address to write to."""
+    if not has_mail(ticket):
+        return []
+    if ticket.status == Status.FED_BACK and any(event.verb == Verb.FEED_BACK for event in events):
+        return [satisfaction_draft(ticket, f"ticket:{ticket.pk}:r{ticket.round}:satisfaction_asked")]
+    return []
+
+
+def has_mail(ticket: Ticket) -> bool:
+    """Whether the owner can be written to; otherwise the desk calls and asks."""
+    return bool(ticket.contact_email) and ticket.feedback_channel != Channel.UNREACHABLE
+
+
+def satisfaction_draft(ticket: Ticket, key: str) -> outbox.Draft:
+    """The question whether the owner is satisfied. Its link is made when it is sent."""
+    return outbox.Draft(
+        key=key,
+        recipients=[f"ticket:{ticket.pk}"],
+        channels=("email",),
+        kind="owner.satisfaction",
+        title=_("您的%(kind)s %(number)s 已有结果，请评价") % {"kind": Kind(ticket.kind).label, "number": ticket.number},
+        body=_("您好，您反映的事项已处理并回复。请打开下面的链接查看结果并评价，只需点一下。"),
+        link=f"track:{ticket.pk}",
+        about=f"ticket:{ticket.pk}",
+    )

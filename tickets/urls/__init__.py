@@ -1,0 +1,12 @@
+"""Addresses of the tickets app, a module a group of pages."""
+
+from tickets.urls import estate, intake, owners, queue, request
+
+# The fixed addresses (tickets/new/) stand before the ones with a number in them.
+urlpatterns = [
+    *queue.urlpatterns,
+    *intake.urlpatterns,
+    *estate.urlpatterns,
+    *owners.urlpatterns,
+    *request.urlpatterns,
+]
