@@ -19,7 +19,7 @@ from shimao_service.exceptions import IllegalMove, Invalid, NotSeen, Stale
 from staff.access import Viewer
 from staff.models import Clause, Employee
 from staff.permissions import Permission
-from tickets import deadlines, notices, permissions, pictures
+from tickets import deadlines, notices, permissions, pictures, schedule
 from tickets.models import Attachment, Clock, Event, Leg, ReceiverTerm, Ticket
 from tickets.statuses import CLAUSE_OF, FINAL, Status, Verb
 
@@ -143,7 +143,8 @@ class Moving:
             self.end_custody()
         # The clocks are derived; the row carries only the earliest one. Two writes, since clocks need the events.
         ticket.due_at = refresh_clocks(ticket)
-        ticket.save(update_fields=[*sorted(self._changed), "due_at"])
+        ticket.remind_at = schedule.next_at(ticket)
+        ticket.save(update_fields=[*sorted(self._changed), "due_at", "remind_at"])
         notices.announce(ticket, self.events, by=self.by, now=self.now)
 
 

@@ -92,6 +92,8 @@ class Ticket(models.Model):
     progress_at = models.DateTimeField(_("最近进展"))
     # The earliest clock still running; null when none is: "late" is then one look at an index.
     due_at = models.DateTimeField(_("最近时限"), null=True, blank=True)
+    # When the tick next has something to say about it (see tickets.schedule).
+    remind_at = models.DateTimeField(_("下次提醒"), null=True, blank=True)
     promised_at = models.DateTimeField(_("承诺下次联系"), null=True, blank=True)
     hold_reason = models.CharField(_("挂起原因"), max_length=12, choices=HoldReason, blank=True)
     hold_until = models.DateTimeField(_("挂起至"), null=True, blank=True)
@@ -168,6 +170,7 @@ class Ticket(models.Model):
             models.Index(fields=["project", "-created_at", "-id"], name="ticket_project_newest"),
             models.Index(fields=["-created_at", "-id"], name="ticket_newest"),
             models.Index(fields=["due_at"], name="ticket_due", condition=Q(due_at__isnull=False)),
+            models.Index(fields=["remind_at"], name="ticket_remind", condition=Q(remind_at__isnull=False)),
             models.Index(fields=["status", "status_at"], name="ticket_open_since", condition=Q(status__in=OPEN)),
             models.Index(fields=["handler", "status"], name="ticket_open_handler", condition=Q(status__in=OPEN)),
             models.Index(
