@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.db import connection
@@ -18,6 +19,7 @@ from shimao_service.models import Notice
 PAGE = 30
 # Nobody reads further than this on a badge, and counting on would cost.
 COUNT_TO = 100
+KIND = re.compile(r"[a-z0-9_]{0,60}")
 
 COUNT = """
 SELECT (SELECT count(*) FROM (
@@ -40,7 +42,7 @@ def counts(viewer: Any) -> dict[str, int]:
 def inbox(request: HttpRequest) -> HttpResponse:
     """``?show=all`` has the read ones as well; ``?kind=`` one kind; ``?before=`` goes on from an entry."""
     show = "all" if request.GET.get("show") == "all" else "unread"
-    kind = request.GET.get("kind", "")
+    kind = request.GET.get("kind", "") if KIND.fullmatch(request.GET.get("kind", "")) else ""
     notices = Notice.objects.inbox_of(_reader(request)).order_by("-id")
     if show == "unread":
         notices = notices.unread()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import email
 import email.policy
 from collections.abc import Mapping
+from datetime import UTC
 from functools import wraps
 from pathlib import Path
 from typing import Any, cast
@@ -153,6 +154,7 @@ def _mail(raw: bytes) -> dict[str, Any]:
     return {
         "to": str(message["To"] or ""),
         "subject": str(message["Subject"] or ""),
-        "at": date.datetime if date else None,
+        # Django writes -0000, which the parser gives back without a zone: it is UTC.
+        "at": date.datetime.replace(tzinfo=date.datetime.tzinfo or UTC) if date and date.datetime else None,
         "body": body.get_content().strip() if body else "",
     }

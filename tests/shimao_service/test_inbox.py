@@ -1,0 +1,179 @@
+"""The inbox: one's own entries, read by opening, and the number on the badge."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from shimao_service import health, inbox, outbox, ticking
+from shimao_service.models import Heartbeat, Notice, User
+from staff.access import Viewer
+from tests.shimao_service.notices import NOW, leave
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def me(client):
+    user = User.objects.create(username="handler")
+    client.force_login(user, backend="staff.authentication.EmployeeBackend")
+    return user
+
+
+@pytest.fixture
+def note(me):
+    """``note("派单")`` leaves an entry in my inbox and answers it."""
+
+    def leave_one(title="派单", key="", **changes):
+        key = key or f"k:{Notice.objects.count()}"
+        leave(key, **({"recipients": [f"user:{me.pk}"], "title": title} | changes))
+        return Notice.objects.get(key=key, channel="inbox")
+
+    return leave_one
+
+
+def test_one_s_own_entries_newest_first_and_nobody_else_s(client, note):
+    note("先来的")
+    note("后来的")
+    note("别人的", recipients=["user:999999"])
+    note("同号业主的", recipients=[f"owner:{User.objects.get().pk}"])
+    page = client.get("/inbox/").content.decode()
+    assert page.index("后来的") < page.index("先来的")
+    assert "别人的" not in page
+    assert "同号业主的" not in page
+
+
+def test_looking_at_the_list_reads_nothing(client, note):
+    entry = note()
+    client.get("/inbox/")
+    client.get(f"/inbox/{entry.pk}/open/")
+    assert Notice.objects.unread().count() == 1
+
+
+def test_opening_an_entry_reads_it_and_goes_to_what_it_tells_of(client, note):
+    entry = note(url="/tickets/BX20261123-0031/")
+    answer = client.post(f"/inbox/{entry.pk}/open/")
+    assert (answer.status_code, answer["Location"]) == (302, "/tickets/BX20261123-0031/")
+    entry.refresh_from_db()
+    assert entry.is_read
+
+
+def test_opening_it_again_keeps_the_time_it_was_first_read(client, note):
+    entry = note()
+    client.post(f"/inbox/{entry.pk}/open/")
+    first = Notice.objects.get().read_at
+    assert client.post(f"/inbox/{entry.pk}/open/").status_code == 302
+    assert Notice.objects.get().read_at == first
+
+
+def test_an_entry_without_a_page_comes_back_to_the_inbox(client, note):
+    assert client.post(f"/inbox/{note(url='').pk}/open/")["Location"] == "/inbox/"
+
+
+def test_somebody_else_s_entry_is_not_there(client, note):
+    entry = note(recipients=["user:999999"])
+    assert client.post(f"/inbox/{entry.pk}/open/").status_code == 404
+    assert Notice.objects.unread().count() == 1
+
+
+def test_a_mail_to_me_is_not_in_my_inbox(client, note, me):
+    leave("m", recipients=[f"user:{me.pk}"], channels=("email",))
+    assert client.post(f"/inbox/{Notice.objects.get().pk}/open/").status_code == 404
+
+
+def test_an_entry_taken_back_is_gone_from_page_count_and_address(client, note, me):
+    entry = note("关于您的投诉")
+    outbox.withdraw(about="ticket:81", from_inbox=True)
+    assert "关于您的投诉" not in client.get("/inbox/?show=all").content.decode()
+    assert inbox.counts(Viewer(me, None))["inbox"] == 0
+    assert client.post(f"/inbox/{entry.pk}/open/").status_code == 404
+
+
+def test_unread_is_what_is_shown_first_and_all_on_request(client, note):
+    read = note("读过的")
+    note("没读的")
+    client.post(f"/inbox/{read.pk}/open/")
+    assert "读过的" not in client.get("/inbox/").content.decode()
+    assert "读过的" in client.get("/inbox/?show=all").content.decode()
+
+
+def test_reading_all_leaves_what_came_since_the_page_was_made(client, note):
+    seen = note()
+    later = note()
+    client.post("/inbox/read/", {"newest": seen.pk})
+    assert list(Notice.objects.unread()) == [later]
+
+
+def test_kinds_are_filters_with_their_words(client, note, monkeypatch):
+    monkeypatch.setattr(outbox, "_kinds", {"feedback_due": "待回复业主"})
+    note("一", kind="feedback_due")
+    note("二", kind="dispatched")
+    assert "待回复业主" in client.get("/inbox/").content.decode()
+    only_kind = client.get("/inbox/?kind=feedback_due").context["notices"]
+    assert [row["notice"].title for row in only_kind] == ["一"]
+
+
+def test_pages_go_on_where_the_last_one_ended(client, note, me, monkeypatch):
+    monkeypatch.setattr(inbox, "PAGE", 3)
+    entries = [note(f"第{n}条").pk for n in range(8)]
+    seen, address = [], "/inbox/?show=all"
+    while True:
+        context = client.get(address).context
+        seen += [row["notice"].pk for row in context["notices"]]
+        if context["next_before"] is None:
+            break
+        note("翻页时新来的")
+        address = f"/inbox/?show=all&before={context['next_before']}"
+    assert seen == entries[::-1]
+
+
+@pytest.mark.parametrize(
+    "query", ["before=x", "before=99999999999999999999", "before=-1", "kind=%00", "show=what", "before=²"]
+)
+def test_odd_addresses_are_answered(client, note, query):
+    note()
+    assert client.get(f"/inbox/?{query}").status_code == 200
+
+
+def test_without_a_login_there_is_no_inbox(client):
+    answer = client.get("/inbox/")
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/login/")
+
+
+def test_the_badge_is_one_query_and_stops_at_a_hundred(note, me, django_assert_num_queries):
+    leave_many = [
+        outbox.Draft(key=f"m:{n}", recipients=[f"user:{me.pk}"], title="到期", kind="due") for n in range(130)
+    ]
+    outbox.post_all(leave_many, now=NOW)
+    with django_assert_num_queries(1):
+        assert inbox.counts(Viewer(me, None))["inbox"] == inbox.COUNT_TO
+
+
+def test_the_page_stays_within_its_budget(client, note, django_assert_max_num_queries):
+    for n in range(40):
+        note(f"第{n}条", kind=f"kind{n % 5}")
+    client.get("/inbox/")
+    with django_assert_max_num_queries(7):
+        client.get("/inbox/")
+
+
+# --- reminders that stand still ------------------------------------------------------------------
+@pytest.fixture
+def stalled(monkeypatch):
+    monkeypatch.setattr(health, "STARTED", timezone.now() - timedelta(hours=1))
+    Heartbeat.objects.create(name=ticking.HEARTBEAT, at=timezone.now() - timedelta(minutes=5, seconds=10))
+
+
+def test_every_page_tells_those_who_can_help_that_reminders_stand_still(client, me, stalled):
+    assert "提醒已停顿" not in client.get("/inbox/").content.decode()
+    User.objects.update(is_superuser=True)
+    assert "提醒已停顿 5 分钟" in client.get("/inbox/").content.decode()
+
+
+def test_nobody_is_warned_while_the_beat_ticks(client, me):
+    User.objects.update(is_superuser=True)
+    ticking.tick()
+    assert "提醒已停顿" not in client.get("/inbox/").content.decode()

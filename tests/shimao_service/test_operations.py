@@ -1,0 +1,116 @@
+"""The page of operations: who may see it, what it shows and hides, and what a click does."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.mail import EmailMessage, get_connection
+
+from shimao_service import delivery, health, outbox
+from shimao_service.models import Notice, NoticeStatus, User
+from tests.shimao_service.notices import NOW, leave
+
+pytestmark = pytest.mark.django_db
+
+FILES = "django.core.mail.backends.filebased.EmailBackend"
+
+
+@pytest.fixture
+def admin(client):
+    user = User.objects.create(username="admin", is_superuser=True)
+    client.force_login(user, backend="staff.authentication.EmployeeBackend")
+    return user
+
+
+@pytest.fixture
+def outsider(client):
+    user = User.objects.create(username="frontdesk")
+    client.force_login(user, backend="staff.authentication.EmployeeBackend")
+    return user
+
+
+def standing(status=NoticeStatus.UNCERTAIN, error="发送途中中断", n=1):
+    for number in range(n):
+        leave(f"{status}:{number}", title="关于保安李某的投诉", channels=("email",))
+    Notice.objects.filter(key__startswith=f"{status}:").update(status=status, error=error, next_attempt_at=None)
+    return list(Notice.objects.filter(status=status).values_list("pk", flat=True))
+
+
+@pytest.mark.parametrize("path", ["/inbox/outbox/", "/inbox/mail/"])
+def test_it_is_for_those_who_look_after_notices(client, outsider, path):
+    assert client.get(path).status_code == 403
+    assert client.post("/inbox/outbox/decide/", {"do": "retry"}).status_code == 403
+
+
+def test_the_floor_above_names_who_else_may(client, outsider, monkeypatch):
+    monkeypatch.setattr(health, "OPERATORS", [lambda viewer: viewer.user == outsider])
+    assert client.get("/inbox/outbox/").status_code == 200
+
+
+def test_it_shows_causes_and_counts_but_never_what_a_notice_says(client, admin):
+    standing(NoticeStatus.UNCERTAIN, "发送途中中断")
+    standing(NoticeStatus.DEAD, "550 no such mailbox", n=2)
+    leave("waits", channels=("email",))
+    page = client.get("/inbox/outbox/").content.decode()
+    for words in ("发送途中中断", "550 no such mailbox", "等待发送：邮件"):
+        assert words in page
+    assert "李某" not in page
+    assert "BX20261123" not in page
+    assert "ticket:81" not in page
+
+
+def test_a_click_sends_an_uncertain_one_again_and_says_who_clicked(client, admin):
+    (pk,) = standing()
+    client.post("/inbox/outbox/decide/", {"do": "retry", "ids": [pk]})
+    row = Notice.objects.get()
+    assert (row.status, row.handled_by) == (NoticeStatus.PENDING, admin)
+
+
+def test_looking_sends_nothing(client, admin):
+    (pk,) = standing()
+    assert client.get(f"/inbox/outbox/decide/?do=retry&ids={pk}").status_code == 405
+    assert Notice.objects.get().status == NoticeStatus.UNCERTAIN
+
+
+def test_all_of_one_cause_are_tried_again_at_once(client, admin):
+    standing(NoticeStatus.DEAD, "550", n=3)
+    leave("other", channels=("email",))
+    Notice.objects.filter(key="other").update(status="dead", error="no address", next_attempt_at=None)
+    client.post("/inbox/outbox/decide/", {"do": "retry", "channel": "email", "cause": "550"})
+    assert Notice.objects.filter(status=NoticeStatus.PENDING).count() == 3
+    assert Notice.objects.get(status=NoticeStatus.DEAD).key == "other"
+
+
+@pytest.mark.parametrize(
+    "form", [{}, {"do": "retry"}, {"do": "explode", "ids": ["1"]}, {"do": "retry", "ids": ["x", "9" * 30]}]
+)
+def test_odd_clicks_change_nothing(client, admin, form):
+    standing()
+    assert client.post("/inbox/outbox/decide/", form).status_code == 302
+    assert Notice.objects.get().status == NoticeStatus.UNCERTAIN
+
+
+def test_the_demo_s_mail_can_be_read(client, admin, settings, tmp_path, monkeypatch):
+    settings.DEBUG, settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = True, FILES, str(tmp_path / "mail")
+    assert "还没有邮件" in client.get("/inbox/mail/").content.decode()
+    monkeypatch.setattr(outbox, "_addresses", {("user", "email"): lambda ids: dict.fromkeys(ids, "a@example.com")})
+    leave("a", title="第一封", channels=("email",))
+    leave("b", title="第二封", body="正文里的<话>", channels=("email",))
+    delivery.deliver(now=NOW)
+    page = client.get("/inbox/mail/").content.decode()
+    assert page.index("第二封") < page.index("第一封")
+    assert "正文里的&lt;话&gt;" in page
+    assert 'href="http' in page, "links can be followed"
+
+
+def test_there_is_no_such_page_where_mail_really_leaves(client, admin, settings):
+    settings.DEBUG = True
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    assert client.get("/inbox/mail/").status_code == 404
+
+
+def test_a_file_that_is_no_mail_does_not_break_the_page(client, admin, settings, tmp_path):
+    settings.DEBUG, settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = True, FILES, str(tmp_path)
+    (tmp_path / "x.log").write_bytes(b"\xff\xfe broken \x00")
+    connection = get_connection()
+    EmailMessage("题目", "正文", to=["a@example.com"], connection=connection).send()
+    assert "题目" in client.get("/inbox/mail/").content.decode()
