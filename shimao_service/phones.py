@@ -39,7 +39,7 @@ def normalise(text: str) -> str:
     body, extension = _split_extension(typed)
     if not _ALLOWED.match(body):
         raise Invalid(_("电话号码里有数字以外的字符，请核对。"))
-    foreign = body.startswith("+") or body.startswith("00")
+    foreign = body.startswith(("+", "00"))
     digits = re.sub(r"\D", "", body)
     if foreign:
         digits = digits.removeprefix("00")
