@@ -132,7 +132,13 @@ CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # the schedule is code: no file
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker outlives any outage of the broker
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "visibility_timeout": 600}
+# Without max_retries a publisher sleeps for two seconds before it says that nobody is there.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "max_retries": 0,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 5,
+    "visibility_timeout": 600,
+}
 # Publishing never holds a request up: wake-ups are hints, the tick sweeps what they miss.
 CELERY_TASK_PUBLISH_RETRY = False
 
@@ -194,7 +200,14 @@ EMAIL_TIMEOUT = 10
 HTTPS = env.bool("HTTPS", not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", False) else None
+BEHIND_PROXY = env.bool("BEHIND_PROXY", False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+# How often an hour the owners' form may be sent: from one phone, one address on the network, for one place.
+REPORT_LIMITS = {
+    "phone": env.int("REPORT_LIMIT_PHONE", 6),
+    "address": env.int("REPORT_LIMIT_ADDRESS", 30),
+    "place": env.int("REPORT_LIMIT_PLACE", 10),
+}
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 31536000 if HTTPS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", HTTPS)
 SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", HTTPS)

@@ -2,62 +2,20 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
-import socketserver
-import threading
-
 import pytest
 from django.core import mail
 
 from shimao_service import delivery, outbox
 from shimao_service.models import Notice, NoticeStatus
+from tests.shimao_service.mail_server import running
 from tests.shimao_service.notices import NOW, leave, only
 
 pytestmark = pytest.mark.django_db
 
 
-class MailServer(socketserver.ThreadingTCPServer):
-    """Speaks just enough SMTP. ``answers`` replaces the answer to a word; ``None`` hangs up instead."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), MailTalk)
-        self.answers: dict[str, str | None] = {}
-        self.connections = 0
-        self.letters: list[email.message.EmailMessage] = []
-
-
-class MailTalk(socketserver.StreamRequestHandler):
-    server: MailServer
-
-    def handle(self) -> None:
-        self.server.connections += 1
-        self.wfile.write(b"220 test\r\n")
-        while line := self.rfile.readline():
-            word = line.split(b" ")[0].strip().decode().upper()
-            answer = self.server.answers.get(word, {"DATA": "354 go on", "QUIT": "221 bye"}.get(word, "250 ok"))
-            if answer and answer.startswith("354"):
-                self.wfile.write(f"{answer}\r\n".encode())
-                self.take_letter()
-                answer = self.server.answers.get(".", "250 taken")
-            if answer is None:
-                return
-            self.wfile.write(f"{answer}\r\n".encode())
-
-    def take_letter(self) -> None:
-        lines = []
-        while (line := self.rfile.readline()) not in (b".\r\n", b""):
-            lines.append(line)
-        self.server.letters.append(email.message_from_bytes(b"".join(lines), policy=email.policy.default))
-
-
 @pytest.fixture
 def server(settings, monkeypatch):
-    with MailServer() as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    with running() as server:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = server.server_address
         settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
@@ -68,7 +26,6 @@ def server(settings, monkeypatch):
             outbox, "_addresses", {("user", "email"): lambda ids: {n: f"u{n}@example.com" for n in ids}}
         )
         yield server
-        server.shutdown()
 
 
 def leave_mail(key="k", **changes):
