@@ -26,8 +26,8 @@ install: has-python
 install-dev: has-python
 	@$(PYTHON) shimao_service/embedded/install.py test
 
-run: install ## 启动演示：PORT=8001 换端口 start the demo
-	@exec $(BIN)/python -m shimao_service.embedded run
+run: install ## 启动演示：PORT=8001 换端口，ARGS=--empty 不填演示数据 start the demo
+	@exec $(BIN)/python -m shimao_service.embedded run $(ARGS)
 
 stop: ## 停止 make run 启动的一切 stop what make run started
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m shimao_service.embedded stop

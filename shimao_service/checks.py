@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connections
+from django.db import DatabaseError
 
 from shimao_service.demo import DEMO_ACCOUNTS, DEMO_PASSWORD
 
@@ -54,8 +54,6 @@ def refuse_demo_accounts() -> None:
         names = open_demo_accounts()
     except DatabaseError:
         return
-    finally:
-        connections.close_all()  # not to be shared with the workers forked later
     if names:
         raise ImproperlyConfigured(
             f"演示账号仍可登录（{'、'.join(names)}），没有 DEBUG=1 时不启动。Demo accounts are refused without DEBUG."

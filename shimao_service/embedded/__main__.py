@@ -17,7 +17,8 @@ from shimao_service.embedded.state import CHECKOUT, RUN, Trouble, say
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m shimao_service.embedded", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True)
-    actions.add_parser("run", help="web, worker, beat and what they need; the port is PORT")
+    run = actions.add_parser("run", help="web, worker, beat and what they need; the port is PORT")
+    run.add_argument("--empty", action="store_true", help="without demo data")
     actions.add_parser("stop", help="stop what `run` started in this checkout")
     actions.add_parser("reset", help="delete the demo's, the tests' and the bench's data")
     within = actions.add_parser("with", help="run a command beside services of its own")
@@ -27,7 +28,8 @@ def main() -> int:
     try:
         match arguments.action:
             case "run":
-                supervisor.Supervisor(supervisor.port_from(os.environ.get("PORT") or "8000")).run()
+                port = supervisor.port_from(os.environ.get("PORT") or "8000")
+                supervisor.Supervisor(port, empty=arguments.empty).run()
             case "stop":
                 supervisor.stop_running()
             case "reset":

@@ -67,8 +67,9 @@ class Part:
 
 
 class Supervisor:
-    def __init__(self, port: int):
+    def __init__(self, port: int, *, empty: bool = False):
         self.port = port
+        self.empty = empty
         self.services = Services("run")
         self.address = f"http://127.0.0.1:{port}/"
         self.is_demo = _flag(os.environ.get("DEBUG", "1"))
@@ -138,7 +139,7 @@ class Supervisor:
 
     def prepare(self) -> None:
         """Migrate, and fill an empty demo, showing what it prints."""
-        steps = [["prepare", "--demo"] if self.is_demo else ["prepare"]]
+        steps = [["prepare", "--demo"] if self.is_demo and not self.empty else ["prepare"]]
         if not self.is_demo:
             steps.append(["collectstatic", "--noinput", "--verbosity", "0"])
         for step in steps:
