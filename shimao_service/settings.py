@@ -182,7 +182,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "shimao_service.static_files.ManifestStorage"
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG
@@ -192,7 +192,9 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 20
 
 # --- mail ----------------------------------------------------------------------------------------
 # The demo's mail lies in files; a page shows it.
-vars().update(env.email_url("EMAIL_URL", default="smtp://127.0.0.1:25" if not DEBUG else f"filemail:///{state.RUN}/mail"))
+vars().update(
+    env.email_url("EMAIL_URL", default="smtp://127.0.0.1:25" if not DEBUG else f"filemail:///{state.RUN}/mail")
+)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "客服中心 <noreply@localhost>")
 EMAIL_TIMEOUT = 10
 

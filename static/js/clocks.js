@@ -23,10 +23,9 @@ setInterval(refreshClocks, 30000);
 document.addEventListener("visibilitychange", () => !document.hidden && refreshClocks());
 
 const opened = Date.now();
-const counters = document.querySelectorAll("[data-elapsed]");
-if (counters.length) {
-  setInterval(() => {
+setInterval(() => {
+  document.querySelectorAll("[data-elapsed]").forEach((counter) => {
     const seconds = Math.floor((Date.now() - opened) / 1000);
-    counters.forEach((counter) => { counter.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`; });
-  }, 1000);
-}
+    counter.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  });
+}, 1000);

@@ -62,22 +62,25 @@ function restore(form) {
   return undefined;
 }
 
-const forms = document.querySelectorAll("form[data-draft]");
-const sent = sessionStorage.getItem(SENT);
-if (sent && ![...forms].some((form) => nameOf(form) === sent)) {
-  // The next page is another one: what was sent has arrived.
-  sessionStorage.removeItem(SENT);
-  if (document.body.dataset.user || user === "guest") forget(sent);
-}
-forms.forEach((form) => {
+function watch(form) {
   restore(form);
   let timer = 0;
   const later = () => { clearTimeout(timer); timer = setTimeout(() => keep(form), 600); };
   form.addEventListener("input", later);
   form.addEventListener("change", later);
   form.addEventListener("submit", () => { clearTimeout(timer); keep(form); sessionStorage.setItem(SENT, nameOf(form)); });
-  window.addEventListener("pagehide", () => { if (timer && !form.dataset.submitted) keep(form); });
-});
+  window.addEventListener("pagehide", () => timer && form.isConnected && !form.dataset.submitted && keep(form));
+}
+
+const forms = document.querySelectorAll("form[data-draft]");
+const sent = sessionStorage.getItem(SENT);
+if (sent && ![...forms].some((form) => nameOf(form) === sent)) {
+  // The next page is another one: what was sent has arrived. (On the sign-in page it has not: the session ran out.)
+  sessionStorage.removeItem(SENT);
+  if (document.body.dataset.user || user === "guest") forget(sent);
+}
+forms.forEach(watch);
+document.addEventListener("content:added", (event) => event.detail.querySelectorAll("form[data-draft]").forEach(watch));
 
 // Signing out leaves nothing of an owner's words on a shared counter PC.
 document.addEventListener("submit", (event) => {

@@ -1,3 +1,6 @@
+import { say } from "./strings.js";
+import { toast } from "./toasts.js";
+
 // Menus are <details>: they close on Esc, on a click elsewhere, and when another opens.
 function open() {
   return document.querySelectorAll("details.menu[open]");
@@ -27,10 +30,10 @@ document.addEventListener("click", (event) => {
   const back = event.target.closest("[data-back]");
   if (back) history.back();
 });
+// Without a page to go back to, the button stays hidden.
 document.querySelectorAll("[data-back]").forEach((button) => { button.hidden = history.length < 2; });
 
 async function copyText(text) {
-  const [{ toast }, { say }] = await Promise.all([import("./toasts.js"), import("./strings.js")]);
   try {
     await navigator.clipboard.writeText(text);
     toast(say("copied"), "done");

@@ -14,8 +14,8 @@ function reconcile(list, fresh) {
   const place = list.querySelector("[data-rows]");
   const source = fresh.querySelector("[data-rows]");
   if (!place || !source) {
-    // A list that became empty, or got its first rows, changes as a whole.
-    if (!list.querySelector("[data-select]:checked")) list.replaceChildren(...fresh.childNodes);
+    // Without rows (a list that became empty or got its first ones, a page's part) it changes as a whole.
+    if (!list.querySelector("[data-select]:checked") && !list.contains(document.activeElement)) list.replaceChildren(...fresh.childNodes);
     return;
   }
   const anchor = firstVisible([...place.children]);
