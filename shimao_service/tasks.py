@@ -7,6 +7,7 @@ what waits, and the next tick asks it again.
 from celery import shared_task
 
 from shimao_service import delivery, outbox, ticking
+from shimao_service.imports import engine as imports
 
 
 @shared_task(name="shimao_service.tasks.tick")
@@ -18,3 +19,8 @@ def tick() -> None:
 def deliver() -> None:
     if delivery.deliver().more:
         outbox.wake()
+
+
+@shared_task(name="shimao_service.tasks.work_on_import")
+def work_on_import(run_id: int) -> None:
+    imports.work(run_id)
