@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.http import base36_to_int, int_to_base36
 
-from tickets.models import Ticket
+from tickets.models import Occupancy, Ticket
 
 SALT = "tickets.links.tracking"
 # 128 bits: guessing one takes longer than there is time.
@@ -54,4 +55,16 @@ def open_link(value: str) -> Ticket | None:
     good = [constant_time_compare(_signature(pk, version, secret), signature) for secret in secrets]
     if not any(good):
         return None
-    return Ticket.objects.for_page().filter(pk=pk, link_version=version).first()
+    ticket = Ticket.objects.for_page().filter(pk=pk, link_version=version).first()
+    return None if ticket is None or has_moved_out(ticket) else ticket
+
+
+def has_moved_out(ticket: Ticket) -> bool:
+    """Whether who asked has left the unit: the link ends with the tenancy, the history stays.
+
+    Whoever was never entered as living there (a visitor, a shop's customer) has nothing to leave.
+    """
+    if ticket.owner_id is None or ticket.unit_id is None:
+        return False
+    lives = Occupancy.objects.filter(unit_id=ticket.unit_id, owner_id=ticket.owner_id)
+    return lives.exists() and not lives.on(timezone.localdate()).exists()

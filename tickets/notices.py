@@ -116,7 +116,9 @@ def announce(ticket: Ticket, events: Sequence[Event], *, by: Actor, now: datetim
                 recipients=people,
                 kind=f"ticket.{telling.kind}",
                 title=str(telling.title) % about(ticket),
-                body=ticket.headline if event.verb in (Verb.REGISTER, Verb.DISPATCH, Verb.TRANSFER) else event.note[:200],
+                body=ticket.headline
+                if event.verb in (Verb.REGISTER, Verb.DISPATCH, Verb.TRANSFER)
+                else event.note[:200],
                 url=ticket.get_absolute_url() if open_page else "",
                 about=f"ticket:{ticket.pk}",
                 urgent=ticket.urgency == Urgency.CRITICAL,
@@ -148,7 +150,8 @@ def satisfaction_draft(ticket: Ticket, key: str) -> outbox.Draft:
         recipients=[f"ticket:{ticket.pk}"],
         channels=("email",),
         kind="owner.satisfaction",
-        title=_("您的%(kind)s %(number)s 已有结果，请评价") % {"kind": Kind(ticket.kind).label, "number": ticket.number},
+        title=_("您的%(kind)s %(number)s 已有结果，请评价")
+        % {"kind": Kind(ticket.kind).label, "number": ticket.number},
         body=_("您好，您反映的事项已处理并回复。请打开下面的链接查看结果并评价，只需点一下。"),
         link=f"track:{ticket.pk}",
         about=f"ticket:{ticket.pk}",

@@ -61,7 +61,9 @@ class Picture:
 def read(files: Sequence[Any], *, field: str = "pictures") -> list[Picture]:
     """Decode uploaded files. Raises ``Invalid`` on ``field`` naming each file and what is wrong with it."""
     if len(files) > MOST:
-        raise Invalid.field(field, _("最多 %(most)s 张图片，现在有 %(count)s 张。") % {"most": MOST, "count": len(files)})
+        raise Invalid.field(
+            field, _("最多 %(most)s 张图片，现在有 %(count)s 张。") % {"most": MOST, "count": len(files)}
+        )
     pictures, wrong = [], []
     for file in files:
         try:

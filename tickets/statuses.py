@@ -286,6 +286,11 @@ class ClockName(models.TextChoices):
     RESOLUTION = "resolution", _("办结")
 
 
+# A closed request can be taken up again, and a late grade is still kept, for this long.
+REOPEN_DAYS = 30
+# Rounds that must have left the owner dissatisfied before a manager may conclude.
+ROUNDS_BEFORE_CONCLUDING = 2
+
 # The clause of the regulation each verb rests on.
 CLAUSE_OF: dict[str, str] = {
     Verb.REGISTER: "B6.1",

@@ -8,7 +8,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -17,152 +16,332 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Department',
+            name="Department",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=20, unique=True, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9_-]{1,20}$', '编码只能用字母、数字、短横线和下划线，最多 20 个字符。')], verbose_name='部门编码')),
-                ('name', models.CharField(max_length=40, unique=True, verbose_name='部门名称')),
-                ('is_front_desk', models.BooleanField(default=False, verbose_name='客服部门')),
-                ('is_active', models.BooleanField(default=True, verbose_name='启用')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=20,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Za-z0-9_-]{1,20}$", "编码只能用字母、数字、短横线和下划线，最多 20 个字符。"
+                            )
+                        ],
+                        verbose_name="部门编码",
+                    ),
+                ),
+                ("name", models.CharField(max_length=40, unique=True, verbose_name="部门名称")),
+                ("is_front_desk", models.BooleanField(default=False, verbose_name="客服部门")),
+                ("is_active", models.BooleanField(default=True, verbose_name="启用")),
             ],
             options={
-                'verbose_name': '部门',
-                'verbose_name_plural': '部门',
-                'ordering': ['code'],
+                "verbose_name": "部门",
+                "verbose_name_plural": "部门",
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='Role',
+            name="Role",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=30, unique=True, verbose_name='编码')),
-                ('name', models.CharField(max_length=30, unique=True, verbose_name='名称')),
-                ('permissions', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('ticket.view_all', '查看本项目全部工单'), ('ticket.department_queue', '查看派给本部门的待接工单'), ('ticket.register', '登记工单'), ('ticket.dispatch', '派单'), ('ticket.answer_on_spot', '当场答复办结'), ('ticket.handle', '接单处理'), ('ticket.transfer', '改派他人的工单'), ('ticket.follow_up', '跟进他人的工单'), ('ticket.feed_back', '回复业主'), ('ticket.record_rating', '代录评价'), ('ticket.summarise', '总结他人首问的工单'), ('ticket.reopen', '重新办理'), ('ticket.cancel', '作废工单'), ('ticket.conclude', '终结办理'), ('ticket.amend', '更正登记'), ('ticket.lower_urgency', '降低紧急程度'), ('ticket.judge', '认定投诉是否有效、核实表扬'), ('ticket.oversee', '主管提醒与首问责任移交'), ('owner.lookup', '查找业主与房屋'), ('owner.reveal', '填写事由后查看联系方式'), ('owner.edit', '维护业主与入住信息'), ('estate.manage', '维护楼栋与房屋'), ('import.estate', '导入房产与业主'), ('import.employees', '导入员工'), ('employee.manage', '维护员工与离职'), ('role.manage', '授予角色'), ('notice.view', '查看提醒发送情况'), ('regulation.manage', '维护制度条款'), ('reveal.audit', '查看信息查阅记录')], max_length=40), blank=True, default=list, size=None, verbose_name='权限')),
-                ('is_company_wide', models.BooleanField(default=False, verbose_name='全公司')),
-                ('order', models.PositiveSmallIntegerField(default=100, verbose_name='排序')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(max_length=30, unique=True, verbose_name="编码")),
+                ("name", models.CharField(max_length=30, unique=True, verbose_name="名称")),
+                (
+                    "permissions",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("ticket.view_all", "查看本项目全部工单"),
+                                ("ticket.department_queue", "查看派给本部门的待接工单"),
+                                ("ticket.register", "登记工单"),
+                                ("ticket.dispatch", "派单"),
+                                ("ticket.answer_on_spot", "当场答复办结"),
+                                ("ticket.handle", "接单处理"),
+                                ("ticket.transfer", "改派他人的工单"),
+                                ("ticket.follow_up", "跟进他人的工单"),
+                                ("ticket.feed_back", "回复业主"),
+                                ("ticket.record_rating", "代录评价"),
+                                ("ticket.summarise", "总结他人首问的工单"),
+                                ("ticket.reopen", "重新办理"),
+                                ("ticket.cancel", "作废工单"),
+                                ("ticket.conclude", "终结办理"),
+                                ("ticket.amend", "更正登记"),
+                                ("ticket.lower_urgency", "降低紧急程度"),
+                                ("ticket.judge", "认定投诉是否有效、核实表扬"),
+                                ("ticket.oversee", "主管提醒与首问责任移交"),
+                                ("owner.lookup", "查找业主与房屋"),
+                                ("owner.reveal", "填写事由后查看联系方式"),
+                                ("owner.edit", "维护业主与入住信息"),
+                                ("estate.manage", "维护楼栋与房屋"),
+                                ("import.estate", "导入房产与业主"),
+                                ("import.employees", "导入员工"),
+                                ("employee.manage", "维护员工与离职"),
+                                ("role.manage", "授予角色"),
+                                ("notice.view", "查看提醒发送情况"),
+                                ("regulation.manage", "维护制度条款"),
+                                ("reveal.audit", "查看信息查阅记录"),
+                            ],
+                            max_length=40,
+                        ),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="权限",
+                    ),
+                ),
+                ("is_company_wide", models.BooleanField(default=False, verbose_name="全公司")),
+                ("order", models.PositiveSmallIntegerField(default=100, verbose_name="排序")),
             ],
             options={
-                'verbose_name': '角色',
-                'verbose_name_plural': '角色',
-                'ordering': ['order', 'code'],
+                "verbose_name": "角色",
+                "verbose_name_plural": "角色",
+                "ordering": ["order", "code"],
             },
         ),
         migrations.CreateModel(
-            name='Employee',
+            name="Employee",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(max_length=20, unique=True, verbose_name='工号')),
-                ('name', models.CharField(max_length=50, verbose_name='姓名')),
-                ('pinyin', models.CharField(blank=True, editable=False, max_length=100, verbose_name='拼音')),
-                ('initials', models.CharField(blank=True, editable=False, max_length=20, verbose_name='拼音首字母')),
-                ('phone', models.CharField(blank=True, max_length=20, verbose_name='手机')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='邮箱')),
-                ('title', models.CharField(blank=True, max_length=40, verbose_name='岗位')),
-                ('superiors', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, default=list, editable=False, size=None)),
-                ('hired_on', models.DateField(blank=True, null=True, verbose_name='入职日期')),
-                ('left_on', models.DateField(blank=True, null=True, verbose_name='离职日期')),
-                ('is_contractor', models.BooleanField(default=False, verbose_name='委外人员')),
-                ('employer', models.CharField(blank=True, max_length=60, verbose_name='用工单位')),
-                ('department', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='employees', to='staff.department', verbose_name='部门')),
-                ('reports_to', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='staff.employee', verbose_name='直接上级')),
-                ('user', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='employee', to=settings.AUTH_USER_MODEL, verbose_name='登录账号')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.CharField(max_length=20, unique=True, verbose_name="工号")),
+                ("name", models.CharField(max_length=50, verbose_name="姓名")),
+                ("pinyin", models.CharField(blank=True, editable=False, max_length=100, verbose_name="拼音")),
+                ("initials", models.CharField(blank=True, editable=False, max_length=20, verbose_name="拼音首字母")),
+                ("phone", models.CharField(blank=True, max_length=20, verbose_name="手机")),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="邮箱")),
+                ("title", models.CharField(blank=True, max_length=40, verbose_name="岗位")),
+                (
+                    "superiors",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), blank=True, default=list, editable=False, size=None
+                    ),
+                ),
+                ("hired_on", models.DateField(blank=True, null=True, verbose_name="入职日期")),
+                ("left_on", models.DateField(blank=True, null=True, verbose_name="离职日期")),
+                ("is_contractor", models.BooleanField(default=False, verbose_name="委外人员")),
+                ("employer", models.CharField(blank=True, max_length=60, verbose_name="用工单位")),
+                (
+                    "department",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="employees",
+                        to="staff.department",
+                        verbose_name="部门",
+                    ),
+                ),
+                (
+                    "reports_to",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reports",
+                        to="staff.employee",
+                        verbose_name="直接上级",
+                    ),
+                ),
+                (
+                    "user",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="employee",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="登录账号",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '员工',
-                'verbose_name_plural': '员工',
-                'ordering': ['number'],
+                "verbose_name": "员工",
+                "verbose_name_plural": "员工",
+                "ordering": ["number"],
             },
         ),
         migrations.CreateModel(
-            name='Project',
+            name="Project",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=20, unique=True, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9_-]{1,20}$', '编码只能用字母、数字、短横线和下划线，最多 20 个字符。')], verbose_name='项目编码')),
-                ('name', models.CharField(max_length=60, unique=True, verbose_name='项目名称')),
-                ('kind', models.CharField(choices=[('residential', '住宅'), ('commercial', '商业'), ('office', '办公')], default='residential', max_length=12, verbose_name='类型')),
-                ('address', models.CharField(blank=True, max_length=120, verbose_name='地址')),
-                ('service_phone', models.CharField(blank=True, max_length=20, verbose_name='服务电话')),
-                ('is_active', models.BooleanField(default=True, verbose_name='在管')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=20,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Za-z0-9_-]{1,20}$", "编码只能用字母、数字、短横线和下划线，最多 20 个字符。"
+                            )
+                        ],
+                        verbose_name="项目编码",
+                    ),
+                ),
+                ("name", models.CharField(max_length=60, unique=True, verbose_name="项目名称")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("residential", "住宅"), ("commercial", "商业"), ("office", "办公")],
+                        default="residential",
+                        max_length=12,
+                        verbose_name="类型",
+                    ),
+                ),
+                ("address", models.CharField(blank=True, max_length=120, verbose_name="地址")),
+                ("service_phone", models.CharField(blank=True, max_length=20, verbose_name="服务电话")),
+                ("is_active", models.BooleanField(default=True, verbose_name="在管")),
             ],
             options={
-                'verbose_name': '项目',
-                'verbose_name_plural': '项目',
-                'ordering': ['code'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['residential', 'commercial', 'office'])), name='project_kind_known')],
+                "verbose_name": "项目",
+                "verbose_name_plural": "项目",
+                "ordering": ["code"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["residential", "commercial", "office"])),
+                        name="project_kind_known",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RegulationVersion',
+            name="RegulationVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(unique=True, verbose_name='版本')),
-                ('title', models.CharField(max_length=80, verbose_name='名称')),
-                ('effective_on', models.DateField(verbose_name='生效日期')),
-                ('published_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='staff.employee', verbose_name='发布人')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField(unique=True, verbose_name="版本")),
+                ("title", models.CharField(max_length=80, verbose_name="名称")),
+                ("effective_on", models.DateField(verbose_name="生效日期")),
+                (
+                    "published_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="staff.employee",
+                        verbose_name="发布人",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '制度版本',
-                'verbose_name_plural': '制度版本',
-                'ordering': ['-number'],
+                "verbose_name": "制度版本",
+                "verbose_name_plural": "制度版本",
+                "ordering": ["-number"],
             },
         ),
         migrations.CreateModel(
-            name='Clause',
+            name="Clause",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=12, verbose_name='条款号')),
-                ('title', models.CharField(max_length=60, verbose_name='标题')),
-                ('text', models.TextField(blank=True, verbose_name='内容')),
-                ('is_missing', models.BooleanField(default=False, verbose_name='原文缺失')),
-                ('order', models.PositiveIntegerField(default=0, verbose_name='顺序')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='clauses', to='staff.regulationversion', verbose_name='版本')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(max_length=12, verbose_name="条款号")),
+                ("title", models.CharField(max_length=60, verbose_name="标题")),
+                ("text", models.TextField(blank=True, verbose_name="内容")),
+                ("is_missing", models.BooleanField(default=False, verbose_name="原文缺失")),
+                ("order", models.PositiveIntegerField(default=0, verbose_name="顺序")),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="clauses",
+                        to="staff.regulationversion",
+                        verbose_name="版本",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '条款',
-                'verbose_name_plural': '条款',
-                'ordering': ['order'],
+                "verbose_name": "条款",
+                "verbose_name_plural": "条款",
+                "ordering": ["order"],
             },
         ),
         migrations.CreateModel(
-            name='RoleGrant',
+            name="RoleGrant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('granted_at', models.DateTimeField(auto_now_add=True, verbose_name='授予时间')),
-                ('employee', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='staff.employee', verbose_name='员工')),
-                ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='staff.project', verbose_name='项目')),
-                ('role', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='staff.role', verbose_name='角色')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("granted_at", models.DateTimeField(auto_now_add=True, verbose_name="授予时间")),
+                (
+                    "employee",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="grants",
+                        to="staff.employee",
+                        verbose_name="员工",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="grants",
+                        to="staff.project",
+                        verbose_name="项目",
+                    ),
+                ),
+                (
+                    "role",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="grants",
+                        to="staff.role",
+                        verbose_name="角色",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '角色授予',
-                'verbose_name_plural': '角色授予',
+                "verbose_name": "角色授予",
+                "verbose_name_plural": "角色授予",
             },
         ),
         migrations.AddIndex(
-            model_name='employee',
-            index=models.Index(condition=models.Q(('left_on', None)), fields=['department'], name='employee_working'),
+            model_name="employee",
+            index=models.Index(condition=models.Q(("left_on", None)), fields=["department"], name="employee_working"),
         ),
         migrations.AddConstraint(
-            model_name='employee',
-            constraint=models.CheckConstraint(condition=models.Q(('left_on', None), ('hired_on', None), ('left_on__gte', models.F('hired_on')), _connector='OR'), name='employee_left_after_hired', violation_error_message='离职日期不能早于入职日期。'),
+            model_name="employee",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("left_on", None), ("hired_on", None), ("left_on__gte", models.F("hired_on")), _connector="OR"
+                ),
+                name="employee_left_after_hired",
+                violation_error_message="离职日期不能早于入职日期。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='employee',
-            constraint=models.CheckConstraint(condition=models.Q(('reports_to', None), models.Q(('reports_to', models.F('id')), _negated=True), _connector='OR'), name='employee_not_own_superior', violation_error_message='上级不能是本人。'),
+            model_name="employee",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("reports_to", None), models.Q(("reports_to", models.F("id")), _negated=True), _connector="OR"
+                ),
+                name="employee_not_own_superior",
+                violation_error_message="上级不能是本人。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='clause',
-            constraint=models.UniqueConstraint(fields=('version', 'code'), name='clause_once_a_version'),
+            model_name="clause",
+            constraint=models.UniqueConstraint(fields=("version", "code"), name="clause_once_a_version"),
         ),
         migrations.AddConstraint(
-            model_name='clause',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('is_missing', True), ('text', '')), models.Q(('is_missing', False), models.Q(('text', ''), _negated=True)), _connector='OR'), name='clause_missing_or_worded'),
+            model_name="clause",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("is_missing", True), ("text", "")),
+                    models.Q(("is_missing", False), models.Q(("text", ""), _negated=True)),
+                    _connector="OR",
+                ),
+                name="clause_missing_or_worded",
+            ),
         ),
         migrations.AddIndex(
-            model_name='rolegrant',
-            index=models.Index(fields=['project', 'role'], name='grant_by_project'),
+            model_name="rolegrant",
+            index=models.Index(fields=["project", "role"], name="grant_by_project"),
         ),
         migrations.AddConstraint(
-            model_name='rolegrant',
-            constraint=models.UniqueConstraint(fields=('employee', 'role', 'project'), name='grant_once', nulls_distinct=False, violation_error_message='该员工在此项目已有这个角色。'),
+            model_name="rolegrant",
+            constraint=models.UniqueConstraint(
+                fields=("employee", "role", "project"),
+                name="grant_once",
+                nulls_distinct=False,
+                violation_error_message="该员工在此项目已有这个角色。",
+            ),
         ),
     ]

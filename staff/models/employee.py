@@ -56,7 +56,9 @@ class Employee(models.Model):
         indexes = [models.Index(fields=["department"], condition=models.Q(left_on=None), name="employee_working")]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(left_on=None) | models.Q(hired_on=None) | models.Q(left_on__gte=models.F("hired_on")),
+                condition=models.Q(left_on=None)
+                | models.Q(hired_on=None)
+                | models.Q(left_on__gte=models.F("hired_on")),
                 name="employee_left_after_hired",
                 violation_error_message=_("离职日期不能早于入职日期。"),
             ),

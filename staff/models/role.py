@@ -33,9 +33,7 @@ class Role(models.Model):
 class RoleGrant(models.Model):
     """``employee`` has ``role`` in ``project``; no project: in all of them (company-wide roles only)."""
 
-    employee = models.ForeignKey(
-        Employee, on_delete=models.PROTECT, related_name="grants", verbose_name=_("员工")
-    )
+    employee = models.ForeignKey(Employee, on_delete=models.PROTECT, related_name="grants", verbose_name=_("员工"))
     role = models.ForeignKey(Role, on_delete=models.PROTECT, related_name="grants", verbose_name=_("角色"))
     project = models.ForeignKey(
         Project, on_delete=models.PROTECT, null=True, blank=True, related_name="grants", verbose_name=_("项目")

@@ -12,12 +12,10 @@ from shimao_service.exceptions import Conflict, IllegalMove, Invalid, Refusal
 from tickets.lifecycle.dispatching import end_hold
 from tickets.lifecycle.gate import Moving, limited, moving, required
 from tickets.models import Event, Summary, Ticket
-from tickets.statuses import Kind, Liability, Status, Verb
+from tickets.statuses import ROUNDS_BEFORE_CONCLUDING, Kind, Liability, Status, Verb
 
 # The owner has a week to answer; then it counts as not rated, never as satisfied.
 TIME_OUT_DAYS = 7
-# Rounds that must have left the owner dissatisfied before a manager may conclude.
-ROUNDS_BEFORE_CONCLUDING = 2
 
 
 def summarise(
@@ -107,9 +105,7 @@ def time_out(ticket: Ticket, *, by: Actor = SYSTEM, now: datetime | None = None)
     return move.ticket
 
 
-def talk(
-    ticket: Ticket, *, by: Actor, note: str, now: datetime | None = None, version: int | None = None
-) -> Ticket:
+def talk(ticket: Ticket, *, by: Actor, note: str, now: datetime | None = None, version: int | None = None) -> Ticket:
     """主管面谈: the supervisor spoke with the owner; what was said. No move."""
     with moving(ticket, Verb.TALK, by=by, now=now, version=version) as move:
         move.event(Verb.TALK, note=required(note, "note", _("请写下面谈的内容和业主的意见。")))

@@ -14,10 +14,8 @@ from staff.permissions import Permission
 from tickets.lifecycle.dispatching import assignment_data
 from tickets.lifecycle.gate import Moving, limited, moving, required
 from tickets.models import Rating, Ticket
-from tickets.statuses import GRADES, Channel, RatingSource, Status, Verb
+from tickets.statuses import GRADES, REOPEN_DAYS, Channel, RatingSource, Status, Verb
 
-# A closed request can be taken up again, and a late grade is still kept, for this long.
-REOPEN_DAYS = 30
 DISSATISFIED = (1, 2)
 
 

@@ -76,9 +76,7 @@ class Moving:
             clause_id=clause_id(CLAUSE_OF.get(verb, ""), self.now.astimezone(timezone.get_default_timezone()).date()),
         )
         self.events.append(event)
-        Attachment.objects.bulk_create(
-            picture.attachment(ticket=ticket, event=event, at=self.now) for picture in files
-        )
+        Attachment.objects.bulk_create(picture.attachment(ticket=ticket, event=event, at=self.now) for picture in files)
         return event
 
     # --- legs -----------------------------------------------------------------------------------
@@ -103,9 +101,7 @@ class Moving:
     def receive(self, employee: Employee) -> None:
         """Make ``employee`` the first receiver from now on (首问责任人)."""
         ReceiverTerm.objects.filter(ticket=self.ticket, ended_at=None).update(ended_at=self.now)
-        ReceiverTerm.objects.create(
-            ticket=self.ticket, round=self.ticket.round, employee=employee, started_at=self.now
-        )
+        ReceiverTerm.objects.create(ticket=self.ticket, round=self.ticket.round, employee=employee, started_at=self.now)
         self.set(first_receiver=employee)
 
     def receive_if_none(self) -> None:
@@ -299,7 +295,9 @@ def required(value: str | None, name: str, message: str, *, limit: int = MAX_NOT
 def limited(value: str | None, name: str, *, limit: int = MAX_NOTE) -> str:
     text = (value or "").strip().replace("\x00", "")
     if len(text) > limit:
-        raise Invalid.field(name, _("最多 %(limit)s 个字，现在有 %(count)s 个。") % {"limit": limit, "count": len(text)})
+        raise Invalid.field(
+            name, _("最多 %(limit)s 个字，现在有 %(count)s 个。") % {"limit": limit, "count": len(text)}
+        )
     return text
 
 

@@ -87,9 +87,7 @@ def hold(
             ticket=move.ticket, round=move.ticket.round, reason=reason, started_at=move.now, resume_at=until
         )
         move.set(hold_reason=reason, hold_until=until)
-        move.event(
-            Verb.HOLD, to=Status.ON_HOLD, note=note, data={"reason": reason, "resume_at": until.isoformat()}
-        )
+        move.event(Verb.HOLD, to=Status.ON_HOLD, note=note, data={"reason": reason, "resume_at": until.isoformat()})
     return move.ticket
 
 

@@ -83,9 +83,7 @@ def clean_intake(intake: Intake, now: datetime) -> dict[str, Any]:
     kind = intake.kind
     if kind not in Kind.values:
         wrong["kind"] = [_("请选择类型。")]
-    description = check(
-        "description", lambda: required(intake.description, "description", _("请写下内容。"))
-    )
+    description = check("description", lambda: required(intake.description, "description", _("请写下内容。")))
     owner = intake.owner
     name, phone, email = intake.contact_name.strip(), intake.contact_phone.strip(), intake.contact_email.strip()
     if intake.is_anonymous:

@@ -8,632 +8,1501 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('staff', '0002_default_roles'),
+        ("staff", "0002_default_roles"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ReportAttempt',
+            name="ReportAttempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(db_index=True)),
-                ('address', models.CharField(max_length=64)),
-                ('phone', models.CharField(blank=True, max_length=20)),
-                ('place', models.CharField(blank=True, max_length=40)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(db_index=True)),
+                ("address", models.CharField(max_length=64)),
+                ("phone", models.CharField(blank=True, max_length=20)),
+                ("place", models.CharField(blank=True, max_length=40)),
             ],
             options={
-                'verbose_name': '网页提交',
-                'verbose_name_plural': '网页提交',
+                "verbose_name": "网页提交",
+                "verbose_name_plural": "网页提交",
             },
         ),
         migrations.CreateModel(
-            name='Building',
+            name="Building",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=10, verbose_name='楼栋号')),
-                ('name', models.CharField(max_length=40, verbose_name='名称')),
-                ('qr_code', models.CharField(default=tickets.models.estate.new_qr_code, editable=False, max_length=20, unique=True, verbose_name='二维码编号')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='buildings', to='staff.project', verbose_name='项目')),
-                ('steward', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='buildings', to='staff.employee', verbose_name='管家')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(max_length=10, verbose_name="楼栋号")),
+                ("name", models.CharField(max_length=40, verbose_name="名称")),
+                (
+                    "qr_code",
+                    models.CharField(
+                        default=tickets.models.estate.new_qr_code,
+                        editable=False,
+                        max_length=20,
+                        unique=True,
+                        verbose_name="二维码编号",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="buildings",
+                        to="staff.project",
+                        verbose_name="项目",
+                    ),
+                ),
+                (
+                    "steward",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="buildings",
+                        to="staff.employee",
+                        verbose_name="管家",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '楼栋',
-                'verbose_name_plural': '楼栋',
-                'ordering': ['project', 'code'],
+                "verbose_name": "楼栋",
+                "verbose_name_plural": "楼栋",
+                "ordering": ["project", "code"],
             },
         ),
         migrations.CreateModel(
-            name='Category',
+            name="Category",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('consultation', '咨询'), ('complaint', '投诉'), ('suggestion', '建议'), ('repair', '报修'), ('praise', '表扬')], max_length=12, verbose_name='类型')),
-                ('name', models.CharField(max_length=30, verbose_name='名称')),
-                ('keywords', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), blank=True, default=list, size=None, verbose_name='关键词')),
-                ('urgency', models.CharField(choices=[('normal', '普通'), ('urgent', '急修'), ('critical', '特急')], default='normal', max_length=10, verbose_name='默认紧急程度')),
-                ('project_kinds', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=12), blank=True, default=list, size=None, verbose_name='适用项目类型')),
-                ('order', models.PositiveSmallIntegerField(default=100, verbose_name='排序')),
-                ('is_active', models.BooleanField(default=True, verbose_name='启用')),
-                ('department', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='categories', to='staff.department', verbose_name='默认部门')),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='tickets.category', verbose_name='上级分类')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("consultation", "咨询"),
+                            ("complaint", "投诉"),
+                            ("suggestion", "建议"),
+                            ("repair", "报修"),
+                            ("praise", "表扬"),
+                        ],
+                        max_length=12,
+                        verbose_name="类型",
+                    ),
+                ),
+                ("name", models.CharField(max_length=30, verbose_name="名称")),
+                (
+                    "keywords",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=20),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="关键词",
+                    ),
+                ),
+                (
+                    "urgency",
+                    models.CharField(
+                        choices=[("normal", "普通"), ("urgent", "急修"), ("critical", "特急")],
+                        default="normal",
+                        max_length=10,
+                        verbose_name="默认紧急程度",
+                    ),
+                ),
+                (
+                    "project_kinds",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=12),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="适用项目类型",
+                    ),
+                ),
+                ("order", models.PositiveSmallIntegerField(default=100, verbose_name="排序")),
+                ("is_active", models.BooleanField(default=True, verbose_name="启用")),
+                (
+                    "department",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="categories",
+                        to="staff.department",
+                        verbose_name="默认部门",
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="tickets.category",
+                        verbose_name="上级分类",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '分类',
-                'verbose_name_plural': '分类',
-                'ordering': ['kind', 'order', 'id'],
+                "verbose_name": "分类",
+                "verbose_name_plural": "分类",
+                "ordering": ["kind", "order", "id"],
             },
         ),
         migrations.CreateModel(
-            name='NumberCounter',
+            name="NumberCounter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('consultation', '咨询'), ('complaint', '投诉'), ('suggestion', '建议'), ('repair', '报修'), ('praise', '表扬')], max_length=12)),
-                ('day', models.DateField()),
-                ('last', models.PositiveIntegerField(default=0)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("consultation", "咨询"),
+                            ("complaint", "投诉"),
+                            ("suggestion", "建议"),
+                            ("repair", "报修"),
+                            ("praise", "表扬"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("last", models.PositiveIntegerField(default=0)),
             ],
             options={
-                'verbose_name': '编号计数',
-                'verbose_name_plural': '编号计数',
-                'constraints': [models.UniqueConstraint(fields=('kind', 'day'), name='counter_once')],
+                "verbose_name": "编号计数",
+                "verbose_name_plural": "编号计数",
+                "constraints": [models.UniqueConstraint(fields=("kind", "day"), name="counter_once")],
             },
         ),
         migrations.CreateModel(
-            name='Owner',
+            name="Owner",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60, verbose_name='姓名')),
-                ('pinyin', models.CharField(blank=True, editable=False, max_length=100, verbose_name='拼音')),
-                ('initials', models.CharField(blank=True, editable=False, max_length=20, verbose_name='拼音首字母')),
-                ('phone', models.CharField(blank=True, max_length=20, verbose_name='手机')),
-                ('phone_alt', models.CharField(blank=True, max_length=20, verbose_name='备用电话')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='邮箱')),
-                ('note', models.CharField(blank=True, max_length=200, verbose_name='备注')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='建档时间')),
-                ('user', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='owner', to=settings.AUTH_USER_MODEL, verbose_name='登录账号')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=60, verbose_name="姓名")),
+                ("pinyin", models.CharField(blank=True, editable=False, max_length=100, verbose_name="拼音")),
+                ("initials", models.CharField(blank=True, editable=False, max_length=20, verbose_name="拼音首字母")),
+                ("phone", models.CharField(blank=True, max_length=20, verbose_name="手机")),
+                ("phone_alt", models.CharField(blank=True, max_length=20, verbose_name="备用电话")),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="邮箱")),
+                ("note", models.CharField(blank=True, max_length=200, verbose_name="备注")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="建档时间")),
+                (
+                    "user",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="owner",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="登录账号",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '业主',
-                'verbose_name_plural': '业主',
+                "verbose_name": "业主",
+                "verbose_name_plural": "业主",
             },
         ),
         migrations.CreateModel(
-            name='Ticket',
+            name="Ticket",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(max_length=20, unique=True, verbose_name='编号')),
-                ('kind', models.CharField(choices=[('consultation', '咨询'), ('complaint', '投诉'), ('suggestion', '建议'), ('repair', '报修'), ('praise', '表扬')], max_length=12, verbose_name='类型')),
-                ('status', models.CharField(choices=[('registered', '待派单'), ('dispatched', '待接单'), ('in_progress', '处理中'), ('on_hold', '挂起'), ('completed', '待回复业主'), ('fed_back', '待评价'), ('awaiting_summary', '待总结'), ('closed', '已办结'), ('cancelled', '已作废')], default='registered', max_length=16, verbose_name='状态')),
-                ('round', models.PositiveSmallIntegerField(default=1, verbose_name='轮次')),
-                ('version', models.PositiveIntegerField(default=1, verbose_name='版本')),
-                ('place', models.CharField(blank=True, max_length=80, verbose_name='位置')),
-                ('urgency', models.CharField(choices=[('normal', '普通'), ('urgent', '急修'), ('critical', '特急')], default='normal', max_length=10, verbose_name='紧急程度')),
-                ('description', models.TextField(max_length=5000, verbose_name='内容')),
-                ('source', models.CharField(choices=[('counter', '前台'), ('phone', '电话'), ('wechat', '微信'), ('web', '网页'), ('visit', '上门'), ('hotline_12345', '12345 转办'), ('government', '街道/住建'), ('head_office', '总部 400'), ('committee', '业委会'), ('patrol', '巡查')], default='counter', max_length=16, verbose_name='来源')),
-                ('appointment_at', models.DateTimeField(blank=True, null=True, verbose_name='预约时间')),
-                ('contact_name', models.CharField(blank=True, max_length=60, verbose_name='联系人')),
-                ('contact_phone', models.CharField(blank=True, max_length=20, verbose_name='联系电话')),
-                ('contact_email', models.EmailField(blank=True, max_length=254, verbose_name='联系邮箱')),
-                ('is_anonymous', models.BooleanField(default=False, verbose_name='匿名')),
-                ('level', models.CharField(blank=True, choices=[('ordinary', '一般'), ('hot', '热点'), ('important', '重要'), ('major', '重大')], max_length=10, verbose_name='投诉级别')),
-                ('mood', models.CharField(blank=True, choices=[('calm', '平和'), ('displeased', '不满'), ('angry', '激动')], max_length=10, verbose_name='情绪')),
-                ('is_collective', models.BooleanField(default=False, verbose_name='群诉')),
-                ('is_valid', models.BooleanField(blank=True, null=True, verbose_name='认定有效')),
-                ('created_at', models.DateTimeField(verbose_name='登记时间')),
-                ('status_at', models.DateTimeField(verbose_name='进入当前状态')),
-                ('last_event_at', models.DateTimeField(verbose_name='最近动态')),
-                ('progress_at', models.DateTimeField(verbose_name='最近进展')),
-                ('due_at', models.DateTimeField(blank=True, null=True, verbose_name='最近时限')),
-                ('remind_at', models.DateTimeField(blank=True, null=True, verbose_name='下次提醒')),
-                ('promised_at', models.DateTimeField(blank=True, null=True, verbose_name='承诺下次联系')),
-                ('hold_reason', models.CharField(blank=True, choices=[('appointment', '预约'), ('parts', '待料'), ('third_party', '第三方'), ('developer', '待开发商'), ('funds', '待维修资金或业主表决'), ('neighbour', '相邻户拒绝入户'), ('weather', '天气'), ('other', '其他')], max_length=12, verbose_name='挂起原因')),
-                ('hold_until', models.DateTimeField(blank=True, null=True, verbose_name='挂起至')),
-                ('arrived_at', models.DateTimeField(blank=True, null=True, verbose_name='到场时间')),
-                ('fed_back_at', models.DateTimeField(blank=True, null=True, verbose_name='回复时间')),
-                ('feedback_channel', models.CharField(blank=True, choices=[('phone', '电话'), ('face', '当面'), ('wechat', '微信'), ('sms', '短信'), ('email', '邮件'), ('link', '查询链接'), ('unreachable', '联系不上')], max_length=12, verbose_name='回复方式')),
-                ('summarised_at', models.DateTimeField(blank=True, null=True, verbose_name='总结时间')),
-                ('concluded_at', models.DateTimeField(blank=True, null=True, verbose_name='终结时间')),
-                ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='办结时间')),
-                ('cancelled_by_owner', models.BooleanField(default=False, verbose_name='业主撤销')),
-                ('grade', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='评价')),
-                ('dissatisfied_rounds', models.PositiveSmallIntegerField(default=0, verbose_name='不满意轮数')),
-                ('returns', models.PositiveSmallIntegerField(default=0, verbose_name='退单次数')),
-                ('link_version', models.PositiveSmallIntegerField(default=1, verbose_name='链接版本')),
-                ('building', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tickets.building', verbose_name='楼栋')),
-                ('category', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='tickets', to='tickets.category', verbose_name='分类')),
-                ('department', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='tickets', to='staff.department', verbose_name='责任部门')),
-                ('first_receiver', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='received', to='staff.employee', verbose_name='首问责任人')),
-                ('handler', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='handled', to='staff.employee', verbose_name='责任人')),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='tickets', to='tickets.owner', verbose_name='报事人')),
-                ('payer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='tickets_paid', to='tickets.owner', verbose_name='付费人')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tickets', to='staff.project', verbose_name='项目')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.CharField(max_length=20, unique=True, verbose_name="编号")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("consultation", "咨询"),
+                            ("complaint", "投诉"),
+                            ("suggestion", "建议"),
+                            ("repair", "报修"),
+                            ("praise", "表扬"),
+                        ],
+                        max_length=12,
+                        verbose_name="类型",
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("registered", "待派单"),
+                            ("dispatched", "待接单"),
+                            ("in_progress", "处理中"),
+                            ("on_hold", "挂起"),
+                            ("completed", "待回复业主"),
+                            ("fed_back", "待评价"),
+                            ("awaiting_summary", "待总结"),
+                            ("closed", "已办结"),
+                            ("cancelled", "已作废"),
+                        ],
+                        default="registered",
+                        max_length=16,
+                        verbose_name="状态",
+                    ),
+                ),
+                ("round", models.PositiveSmallIntegerField(default=1, verbose_name="轮次")),
+                ("version", models.PositiveIntegerField(default=1, verbose_name="版本")),
+                ("place", models.CharField(blank=True, max_length=80, verbose_name="位置")),
+                (
+                    "urgency",
+                    models.CharField(
+                        choices=[("normal", "普通"), ("urgent", "急修"), ("critical", "特急")],
+                        default="normal",
+                        max_length=10,
+                        verbose_name="紧急程度",
+                    ),
+                ),
+                ("description", models.TextField(max_length=5000, verbose_name="内容")),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("counter", "前台"),
+                            ("phone", "电话"),
+                            ("wechat", "微信"),
+                            ("web", "网页"),
+                            ("visit", "上门"),
+                            ("hotline_12345", "12345 转办"),
+                            ("government", "街道/住建"),
+                            ("head_office", "总部 400"),
+                            ("committee", "业委会"),
+                            ("patrol", "巡查"),
+                        ],
+                        default="counter",
+                        max_length=16,
+                        verbose_name="来源",
+                    ),
+                ),
+                ("appointment_at", models.DateTimeField(blank=True, null=True, verbose_name="预约时间")),
+                ("contact_name", models.CharField(blank=True, max_length=60, verbose_name="联系人")),
+                ("contact_phone", models.CharField(blank=True, max_length=20, verbose_name="联系电话")),
+                ("contact_email", models.EmailField(blank=True, max_length=254, verbose_name="联系邮箱")),
+                ("is_anonymous", models.BooleanField(default=False, verbose_name="匿名")),
+                (
+                    "level",
+                    models.CharField(
+                        blank=True,
+                        choices=[("ordinary", "一般"), ("hot", "热点"), ("important", "重要"), ("major", "重大")],
+                        max_length=10,
+                        verbose_name="投诉级别",
+                    ),
+                ),
+                (
+                    "mood",
+                    models.CharField(
+                        blank=True,
+                        choices=[("calm", "平和"), ("displeased", "不满"), ("angry", "激动")],
+                        max_length=10,
+                        verbose_name="情绪",
+                    ),
+                ),
+                ("is_collective", models.BooleanField(default=False, verbose_name="群诉")),
+                ("is_valid", models.BooleanField(blank=True, null=True, verbose_name="认定有效")),
+                ("created_at", models.DateTimeField(verbose_name="登记时间")),
+                ("status_at", models.DateTimeField(verbose_name="进入当前状态")),
+                ("last_event_at", models.DateTimeField(verbose_name="最近动态")),
+                ("progress_at", models.DateTimeField(verbose_name="最近进展")),
+                ("due_at", models.DateTimeField(blank=True, null=True, verbose_name="最近时限")),
+                ("remind_at", models.DateTimeField(blank=True, null=True, verbose_name="下次提醒")),
+                ("promised_at", models.DateTimeField(blank=True, null=True, verbose_name="承诺下次联系")),
+                (
+                    "hold_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("appointment", "预约"),
+                            ("parts", "待料"),
+                            ("third_party", "第三方"),
+                            ("developer", "待开发商"),
+                            ("funds", "待维修资金或业主表决"),
+                            ("neighbour", "相邻户拒绝入户"),
+                            ("weather", "天气"),
+                            ("other", "其他"),
+                        ],
+                        max_length=12,
+                        verbose_name="挂起原因",
+                    ),
+                ),
+                ("hold_until", models.DateTimeField(blank=True, null=True, verbose_name="挂起至")),
+                ("arrived_at", models.DateTimeField(blank=True, null=True, verbose_name="到场时间")),
+                ("fed_back_at", models.DateTimeField(blank=True, null=True, verbose_name="回复时间")),
+                (
+                    "feedback_channel",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("phone", "电话"),
+                            ("face", "当面"),
+                            ("wechat", "微信"),
+                            ("sms", "短信"),
+                            ("email", "邮件"),
+                            ("link", "查询链接"),
+                            ("unreachable", "联系不上"),
+                        ],
+                        max_length=12,
+                        verbose_name="回复方式",
+                    ),
+                ),
+                ("summarised_at", models.DateTimeField(blank=True, null=True, verbose_name="总结时间")),
+                ("concluded_at", models.DateTimeField(blank=True, null=True, verbose_name="终结时间")),
+                ("closed_at", models.DateTimeField(blank=True, null=True, verbose_name="办结时间")),
+                ("cancelled_by_owner", models.BooleanField(default=False, verbose_name="业主撤销")),
+                ("grade", models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="评价")),
+                ("dissatisfied_rounds", models.PositiveSmallIntegerField(default=0, verbose_name="不满意轮数")),
+                ("returns", models.PositiveSmallIntegerField(default=0, verbose_name="退单次数")),
+                ("link_version", models.PositiveSmallIntegerField(default=1, verbose_name="链接版本")),
+                (
+                    "building",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tickets.building",
+                        verbose_name="楼栋",
+                    ),
+                ),
+                (
+                    "category",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tickets",
+                        to="tickets.category",
+                        verbose_name="分类",
+                    ),
+                ),
+                (
+                    "department",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tickets",
+                        to="staff.department",
+                        verbose_name="责任部门",
+                    ),
+                ),
+                (
+                    "first_receiver",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="received",
+                        to="staff.employee",
+                        verbose_name="首问责任人",
+                    ),
+                ),
+                (
+                    "handler",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="handled",
+                        to="staff.employee",
+                        verbose_name="责任人",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tickets",
+                        to="tickets.owner",
+                        verbose_name="报事人",
+                    ),
+                ),
+                (
+                    "payer",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tickets_paid",
+                        to="tickets.owner",
+                        verbose_name="付费人",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tickets",
+                        to="staff.project",
+                        verbose_name="项目",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '工单',
-                'verbose_name_plural': '工单',
+                "verbose_name": "工单",
+                "verbose_name_plural": "工单",
             },
         ),
         migrations.CreateModel(
-            name='Summary',
+            name="Summary",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('round', models.PositiveSmallIntegerField(verbose_name='轮次')),
-                ('cause', models.TextField(max_length=2000, verbose_name='原因')),
-                ('liability', models.CharField(choices=[('property', '物业'), ('developer', '开发商'), ('owner', '业主自身'), ('third_party', '第三方'), ('force_majeure', '不可抗力'), ('undetermined', '待定')], max_length=16, verbose_name='责任归属')),
-                ('improvement', models.TextField(blank=True, max_length=2000, verbose_name='改进措施')),
-                ('at', models.DateTimeField(verbose_name='时间')),
-                ('written_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='staff.employee', verbose_name='总结人')),
-                ('ticket', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='summary', to='tickets.ticket')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("round", models.PositiveSmallIntegerField(verbose_name="轮次")),
+                ("cause", models.TextField(max_length=2000, verbose_name="原因")),
+                (
+                    "liability",
+                    models.CharField(
+                        choices=[
+                            ("property", "物业"),
+                            ("developer", "开发商"),
+                            ("owner", "业主自身"),
+                            ("third_party", "第三方"),
+                            ("force_majeure", "不可抗力"),
+                            ("undetermined", "待定"),
+                        ],
+                        max_length=16,
+                        verbose_name="责任归属",
+                    ),
+                ),
+                ("improvement", models.TextField(blank=True, max_length=2000, verbose_name="改进措施")),
+                ("at", models.DateTimeField(verbose_name="时间")),
+                (
+                    "written_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="staff.employee",
+                        verbose_name="总结人",
+                    ),
+                ),
+                (
+                    "ticket",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="summary", to="tickets.ticket"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '总结',
-                'verbose_name_plural': '总结',
+                "verbose_name": "总结",
+                "verbose_name_plural": "总结",
             },
         ),
         migrations.CreateModel(
-            name='Submission',
+            name="Submission",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scope', models.CharField(max_length=60)),
-                ('key', models.CharField(max_length=80)),
-                ('body_hash', models.CharField(max_length=64)),
-                ('at', models.DateTimeField(db_index=True)),
-                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='submissions', to='tickets.ticket')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("scope", models.CharField(max_length=60)),
+                ("key", models.CharField(max_length=80)),
+                ("body_hash", models.CharField(max_length=64)),
+                ("at", models.DateTimeField(db_index=True)),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="submissions", to="tickets.ticket"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '提交记录',
-                'verbose_name_plural': '提交记录',
+                "verbose_name": "提交记录",
+                "verbose_name_plural": "提交记录",
             },
         ),
         migrations.CreateModel(
-            name='ReceiverTerm',
+            name="ReceiverTerm",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('round', models.PositiveSmallIntegerField(verbose_name='轮次')),
-                ('started_at', models.DateTimeField(verbose_name='开始')),
-                ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='结束')),
-                ('employee', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='receiver_terms', to='staff.employee')),
-                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='receiver_terms', to='tickets.ticket')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("round", models.PositiveSmallIntegerField(verbose_name="轮次")),
+                ("started_at", models.DateTimeField(verbose_name="开始")),
+                ("ended_at", models.DateTimeField(blank=True, null=True, verbose_name="结束")),
+                (
+                    "employee",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="receiver_terms", to="staff.employee"
+                    ),
+                ),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="receiver_terms", to="tickets.ticket"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '首问责任',
-                'verbose_name_plural': '首问责任',
-                'ordering': ['ticket', 'started_at', 'id'],
+                "verbose_name": "首问责任",
+                "verbose_name_plural": "首问责任",
+                "ordering": ["ticket", "started_at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Rating',
+            name="Rating",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('round', models.PositiveSmallIntegerField(verbose_name='轮次')),
-                ('grade', models.PositiveSmallIntegerField(verbose_name='评价')),
-                ('comment', models.TextField(blank=True, max_length=2000, verbose_name='意见')),
-                ('source', models.CharField(choices=[('link', '业主（查询链接）'), ('owner', '业主（登录）'), ('staff', '代录'), ('on_spot', '当场')], max_length=8, verbose_name='来源')),
-                ('channel', models.CharField(blank=True, choices=[('phone', '电话'), ('face', '当面'), ('wechat', '微信'), ('sms', '短信'), ('email', '邮件'), ('link', '查询链接'), ('unreachable', '联系不上')], max_length=12, verbose_name='方式')),
-                ('at', models.DateTimeField(verbose_name='时间')),
-                ('is_late', models.BooleanField(default=False, verbose_name='逾期评价')),
-                ('replaced_at', models.DateTimeField(blank=True, null=True, verbose_name='被替换于')),
-                ('recorded_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='staff.employee', verbose_name='代录人')),
-                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='ratings', to='tickets.ticket')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("round", models.PositiveSmallIntegerField(verbose_name="轮次")),
+                ("grade", models.PositiveSmallIntegerField(verbose_name="评价")),
+                ("comment", models.TextField(blank=True, max_length=2000, verbose_name="意见")),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("link", "业主（查询链接）"),
+                            ("owner", "业主（登录）"),
+                            ("staff", "代录"),
+                            ("on_spot", "当场"),
+                        ],
+                        max_length=8,
+                        verbose_name="来源",
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("phone", "电话"),
+                            ("face", "当面"),
+                            ("wechat", "微信"),
+                            ("sms", "短信"),
+                            ("email", "邮件"),
+                            ("link", "查询链接"),
+                            ("unreachable", "联系不上"),
+                        ],
+                        max_length=12,
+                        verbose_name="方式",
+                    ),
+                ),
+                ("at", models.DateTimeField(verbose_name="时间")),
+                ("is_late", models.BooleanField(default=False, verbose_name="逾期评价")),
+                ("replaced_at", models.DateTimeField(blank=True, null=True, verbose_name="被替换于")),
+                (
+                    "recorded_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="staff.employee",
+                        verbose_name="代录人",
+                    ),
+                ),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="ratings", to="tickets.ticket"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '评价',
-                'verbose_name_plural': '评价',
-                'ordering': ['ticket', 'at', 'id'],
+                "verbose_name": "评价",
+                "verbose_name_plural": "评价",
+                "ordering": ["ticket", "at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Leg',
+            name="Leg",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('round', models.PositiveSmallIntegerField(verbose_name='轮次')),
-                ('started_at', models.DateTimeField(verbose_name='开始')),
-                ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='结束')),
-                ('department', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='legs', to='staff.department', verbose_name='部门')),
-                ('handler', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='legs', to='staff.employee', verbose_name='责任人')),
-                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='legs', to='tickets.ticket')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("round", models.PositiveSmallIntegerField(verbose_name="轮次")),
+                ("started_at", models.DateTimeField(verbose_name="开始")),
+                ("ended_at", models.DateTimeField(blank=True, null=True, verbose_name="结束")),
+                (
+                    "department",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="legs",
+                        to="staff.department",
+                        verbose_name="部门",
+                    ),
+                ),
+                (
+                    "handler",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="legs",
+                        to="staff.employee",
+                        verbose_name="责任人",
+                    ),
+                ),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="legs", to="tickets.ticket"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '经手',
-                'verbose_name_plural': '经手',
-                'ordering': ['ticket', 'started_at', 'id'],
+                "verbose_name": "经手",
+                "verbose_name_plural": "经手",
+                "ordering": ["ticket", "started_at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Hold',
+            name="Hold",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('round', models.PositiveSmallIntegerField(verbose_name='轮次')),
-                ('reason', models.CharField(choices=[('appointment', '预约'), ('parts', '待料'), ('third_party', '第三方'), ('developer', '待开发商'), ('funds', '待维修资金或业主表决'), ('neighbour', '相邻户拒绝入户'), ('weather', '天气'), ('other', '其他')], max_length=12, verbose_name='原因')),
-                ('started_at', models.DateTimeField(verbose_name='开始')),
-                ('resume_at', models.DateTimeField(verbose_name='预计恢复')),
-                ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='结束')),
-                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='holds', to='tickets.ticket')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("round", models.PositiveSmallIntegerField(verbose_name="轮次")),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("appointment", "预约"),
+                            ("parts", "待料"),
+                            ("third_party", "第三方"),
+                            ("developer", "待开发商"),
+                            ("funds", "待维修资金或业主表决"),
+                            ("neighbour", "相邻户拒绝入户"),
+                            ("weather", "天气"),
+                            ("other", "其他"),
+                        ],
+                        max_length=12,
+                        verbose_name="原因",
+                    ),
+                ),
+                ("started_at", models.DateTimeField(verbose_name="开始")),
+                ("resume_at", models.DateTimeField(verbose_name="预计恢复")),
+                ("ended_at", models.DateTimeField(blank=True, null=True, verbose_name="结束")),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="holds", to="tickets.ticket"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '挂起',
-                'verbose_name_plural': '挂起',
+                "verbose_name": "挂起",
+                "verbose_name_plural": "挂起",
             },
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.PositiveIntegerField(verbose_name='序号')),
-                ('verb', models.CharField(choices=[('register', '登记'), ('dispatch', '派单'), ('answer_on_spot', '当场答复'), ('accept', '接单'), ('return', '退单'), ('arrive', '到场'), ('transfer', '改派'), ('follow_up', '跟进'), ('hold', '挂起'), ('resume', '恢复处理'), ('complete', '处理完成'), ('feed_back', '回复业主'), ('rate', '评价'), ('talk', '主管面谈'), ('conclude', '终结办理'), ('time_out', '逾期未评价'), ('summarise', '总结'), ('reopen', '重新办理'), ('cancel', '作废'), ('amend', '更正'), ('attempt', '联系业主'), ('supplement', '补充'), ('judge', '认定'), ('hand_over', '移交首问'), ('link', '关联'), ('unlink', '取消关联'), ('revoke_link', '作废查询链接')], max_length=16, verbose_name='动作')),
-                ('at', models.DateTimeField(verbose_name='时间')),
-                ('actor_kind', models.CharField(max_length=8, verbose_name='操作者类型')),
-                ('actor_id', models.BigIntegerField(blank=True, null=True, verbose_name='操作者')),
-                ('actor_name', models.CharField(max_length=60, verbose_name='操作者姓名')),
-                ('from_status', models.CharField(blank=True, choices=[('registered', '待派单'), ('dispatched', '待接单'), ('in_progress', '处理中'), ('on_hold', '挂起'), ('completed', '待回复业主'), ('fed_back', '待评价'), ('awaiting_summary', '待总结'), ('closed', '已办结'), ('cancelled', '已作废')], max_length=16, verbose_name='原状态')),
-                ('to_status', models.CharField(choices=[('registered', '待派单'), ('dispatched', '待接单'), ('in_progress', '处理中'), ('on_hold', '挂起'), ('completed', '待回复业主'), ('fed_back', '待评价'), ('awaiting_summary', '待总结'), ('closed', '已办结'), ('cancelled', '已作废')], max_length=16, verbose_name='新状态')),
-                ('round', models.PositiveSmallIntegerField(verbose_name='轮次')),
-                ('note', models.TextField(blank=True, verbose_name='说明')),
-                ('data', models.JSONField(blank=True, null=True, verbose_name='细节')),
-                ('clause', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='staff.clause')),
-                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='tickets.ticket')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("seq", models.PositiveIntegerField(verbose_name="序号")),
+                (
+                    "verb",
+                    models.CharField(
+                        choices=[
+                            ("register", "登记"),
+                            ("dispatch", "派单"),
+                            ("answer_on_spot", "当场答复"),
+                            ("accept", "接单"),
+                            ("return", "退单"),
+                            ("arrive", "到场"),
+                            ("transfer", "改派"),
+                            ("follow_up", "跟进"),
+                            ("hold", "挂起"),
+                            ("resume", "恢复处理"),
+                            ("complete", "处理完成"),
+                            ("feed_back", "回复业主"),
+                            ("rate", "评价"),
+                            ("talk", "主管面谈"),
+                            ("conclude", "终结办理"),
+                            ("time_out", "逾期未评价"),
+                            ("summarise", "总结"),
+                            ("reopen", "重新办理"),
+                            ("cancel", "作废"),
+                            ("amend", "更正"),
+                            ("attempt", "联系业主"),
+                            ("supplement", "补充"),
+                            ("judge", "认定"),
+                            ("hand_over", "移交首问"),
+                            ("link", "关联"),
+                            ("unlink", "取消关联"),
+                            ("revoke_link", "作废查询链接"),
+                        ],
+                        max_length=16,
+                        verbose_name="动作",
+                    ),
+                ),
+                ("at", models.DateTimeField(verbose_name="时间")),
+                ("actor_kind", models.CharField(max_length=8, verbose_name="操作者类型")),
+                ("actor_id", models.BigIntegerField(blank=True, null=True, verbose_name="操作者")),
+                ("actor_name", models.CharField(max_length=60, verbose_name="操作者姓名")),
+                (
+                    "from_status",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("registered", "待派单"),
+                            ("dispatched", "待接单"),
+                            ("in_progress", "处理中"),
+                            ("on_hold", "挂起"),
+                            ("completed", "待回复业主"),
+                            ("fed_back", "待评价"),
+                            ("awaiting_summary", "待总结"),
+                            ("closed", "已办结"),
+                            ("cancelled", "已作废"),
+                        ],
+                        max_length=16,
+                        verbose_name="原状态",
+                    ),
+                ),
+                (
+                    "to_status",
+                    models.CharField(
+                        choices=[
+                            ("registered", "待派单"),
+                            ("dispatched", "待接单"),
+                            ("in_progress", "处理中"),
+                            ("on_hold", "挂起"),
+                            ("completed", "待回复业主"),
+                            ("fed_back", "待评价"),
+                            ("awaiting_summary", "待总结"),
+                            ("closed", "已办结"),
+                            ("cancelled", "已作废"),
+                        ],
+                        max_length=16,
+                        verbose_name="新状态",
+                    ),
+                ),
+                ("round", models.PositiveSmallIntegerField(verbose_name="轮次")),
+                ("note", models.TextField(blank=True, verbose_name="说明")),
+                ("data", models.JSONField(blank=True, null=True, verbose_name="细节")),
+                (
+                    "clause",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="staff.clause",
+                    ),
+                ),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="events", to="tickets.ticket"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '工单事件',
-                'verbose_name_plural': '工单事件',
-                'ordering': ['ticket', 'seq'],
+                "verbose_name": "工单事件",
+                "verbose_name_plural": "工单事件",
+                "ordering": ["ticket", "seq"],
             },
         ),
         migrations.CreateModel(
-            name='Clock',
+            name="Clock",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('round', models.PositiveSmallIntegerField(verbose_name='轮次')),
-                ('name', models.CharField(choices=[('response', '响应'), ('on_site', '到场'), ('answer', '答复'), ('resolution', '办结')], max_length=10, verbose_name='时限')),
-                ('started_at', models.DateTimeField(verbose_name='起算')),
-                ('due_at', models.DateTimeField(verbose_name='到期')),
-                ('met_at', models.DateTimeField(blank=True, null=True, verbose_name='达成')),
-                ('paused_at', models.DateTimeField(blank=True, null=True, verbose_name='暂停于')),
-                ('stopped_at', models.DateTimeField(blank=True, null=True, verbose_name='终止于')),
-                ('minutes', models.PositiveIntegerField(verbose_name='时限（分钟）')),
-                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='clocks', to='tickets.ticket')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("round", models.PositiveSmallIntegerField(verbose_name="轮次")),
+                (
+                    "name",
+                    models.CharField(
+                        choices=[("response", "响应"), ("on_site", "到场"), ("answer", "答复"), ("resolution", "办结")],
+                        max_length=10,
+                        verbose_name="时限",
+                    ),
+                ),
+                ("started_at", models.DateTimeField(verbose_name="起算")),
+                ("due_at", models.DateTimeField(verbose_name="到期")),
+                ("met_at", models.DateTimeField(blank=True, null=True, verbose_name="达成")),
+                ("paused_at", models.DateTimeField(blank=True, null=True, verbose_name="暂停于")),
+                ("stopped_at", models.DateTimeField(blank=True, null=True, verbose_name="终止于")),
+                ("minutes", models.PositiveIntegerField(verbose_name="时限（分钟）")),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="clocks", to="tickets.ticket"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '时限',
-                'verbose_name_plural': '时限',
+                "verbose_name": "时限",
+                "verbose_name_plural": "时限",
             },
         ),
         migrations.CreateModel(
-            name='Attachment',
+            name="Attachment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('file', models.FileField(max_length=200, upload_to='tickets/%Y/%m/', verbose_name='图片')),
-                ('thumbnail', models.FileField(max_length=200, upload_to='tickets/%Y/%m/', verbose_name='缩略图')),
-                ('name', models.CharField(blank=True, max_length=120, verbose_name='原文件名')),
-                ('width', models.PositiveIntegerField()),
-                ('height', models.PositiveIntegerField()),
-                ('size', models.PositiveIntegerField(verbose_name='字节')),
-                ('sha256', models.CharField(max_length=64)),
-                ('is_frozen', models.BooleanField(default=False, verbose_name='证据冻结')),
-                ('uploaded_at', models.DateTimeField(verbose_name='上传时间')),
-                ('event', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attachments', to='tickets.event')),
-                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attachments', to='tickets.ticket')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("file", models.FileField(max_length=200, upload_to="tickets/%Y/%m/", verbose_name="图片")),
+                ("thumbnail", models.FileField(max_length=200, upload_to="tickets/%Y/%m/", verbose_name="缩略图")),
+                ("name", models.CharField(blank=True, max_length=120, verbose_name="原文件名")),
+                ("width", models.PositiveIntegerField()),
+                ("height", models.PositiveIntegerField()),
+                ("size", models.PositiveIntegerField(verbose_name="字节")),
+                ("sha256", models.CharField(max_length=64)),
+                ("is_frozen", models.BooleanField(default=False, verbose_name="证据冻结")),
+                ("uploaded_at", models.DateTimeField(verbose_name="上传时间")),
+                (
+                    "event",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="attachments", to="tickets.event"
+                    ),
+                ),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="attachments", to="tickets.ticket"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '附件',
-                'verbose_name_plural': '附件',
-                'ordering': ['ticket', 'id'],
+                "verbose_name": "附件",
+                "verbose_name_plural": "附件",
+                "ordering": ["ticket", "id"],
             },
         ),
         migrations.CreateModel(
-            name='TicketLink',
+            name="TicketLink",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('linked_at', models.DateTimeField(verbose_name='关联时间')),
-                ('linked_by', models.CharField(max_length=60, verbose_name='关联人')),
-                ('high', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='links_low', to='tickets.ticket')),
-                ('low', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='links_high', to='tickets.ticket')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("linked_at", models.DateTimeField(verbose_name="关联时间")),
+                ("linked_by", models.CharField(max_length=60, verbose_name="关联人")),
+                (
+                    "high",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="links_low", to="tickets.ticket"
+                    ),
+                ),
+                (
+                    "low",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="links_high", to="tickets.ticket"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '关联工单',
-                'verbose_name_plural': '关联工单',
+                "verbose_name": "关联工单",
+                "verbose_name_plural": "关联工单",
             },
         ),
         migrations.CreateModel(
-            name='TicketSubject',
+            name="TicketSubject",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('employee', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subject_of', to='staff.employee')),
-                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='subjects', to='tickets.ticket')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "employee",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="subject_of", to="staff.employee"
+                    ),
+                ),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="subjects", to="tickets.ticket"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '涉及员工',
-                'verbose_name_plural': '涉及员工',
+                "verbose_name": "涉及员工",
+                "verbose_name_plural": "涉及员工",
             },
         ),
         migrations.CreateModel(
-            name='Unit',
+            name="Unit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('entrance', models.CharField(blank=True, max_length=10, verbose_name='单元')),
-                ('room', models.CharField(max_length=12, verbose_name='房号')),
-                ('label', models.CharField(editable=False, max_length=36, verbose_name='房屋')),
-                ('floor', models.SmallIntegerField(blank=True, null=True, verbose_name='楼层')),
-                ('area', models.DecimalField(blank=True, decimal_places=2, max_digits=8, null=True, verbose_name='建筑面积（㎡）')),
-                ('handed_over_on', models.DateField(blank=True, null=True, verbose_name='交付日期')),
-                ('building', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='units', to='tickets.building', verbose_name='楼栋')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='units', to='staff.project', verbose_name='项目')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("entrance", models.CharField(blank=True, max_length=10, verbose_name="单元")),
+                ("room", models.CharField(max_length=12, verbose_name="房号")),
+                ("label", models.CharField(editable=False, max_length=36, verbose_name="房屋")),
+                ("floor", models.SmallIntegerField(blank=True, null=True, verbose_name="楼层")),
+                (
+                    "area",
+                    models.DecimalField(
+                        blank=True, decimal_places=2, max_digits=8, null=True, verbose_name="建筑面积（㎡）"
+                    ),
+                ),
+                ("handed_over_on", models.DateField(blank=True, null=True, verbose_name="交付日期")),
+                (
+                    "building",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="units",
+                        to="tickets.building",
+                        verbose_name="楼栋",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="units",
+                        to="staff.project",
+                        verbose_name="项目",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '房屋',
-                'verbose_name_plural': '房屋',
-                'ordering': ['building', 'entrance', 'room'],
+                "verbose_name": "房屋",
+                "verbose_name_plural": "房屋",
+                "ordering": ["building", "entrance", "room"],
             },
         ),
         migrations.AddField(
-            model_name='ticket',
-            name='unit',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='tickets', to='tickets.unit', verbose_name='房屋'),
+            model_name="ticket",
+            name="unit",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="tickets",
+                to="tickets.unit",
+                verbose_name="房屋",
+            ),
         ),
         migrations.CreateModel(
-            name='Occupancy',
+            name="Occupancy",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('relation', models.CharField(choices=[('owner', '业主'), ('tenant', '租户'), ('family', '家属')], default='owner', max_length=8, verbose_name='关系')),
-                ('since', models.DateField(blank=True, null=True, verbose_name='入住日期')),
-                ('until', models.DateField(blank=True, null=True, verbose_name='迁出日期')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='occupancies', to='tickets.owner', verbose_name='业主')),
-                ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='occupancies', to='tickets.unit', verbose_name='房屋')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "relation",
+                    models.CharField(
+                        choices=[("owner", "业主"), ("tenant", "租户"), ("family", "家属")],
+                        default="owner",
+                        max_length=8,
+                        verbose_name="关系",
+                    ),
+                ),
+                ("since", models.DateField(blank=True, null=True, verbose_name="入住日期")),
+                ("until", models.DateField(blank=True, null=True, verbose_name="迁出日期")),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="occupancies",
+                        to="tickets.owner",
+                        verbose_name="业主",
+                    ),
+                ),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="occupancies",
+                        to="tickets.unit",
+                        verbose_name="房屋",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '入住关系',
-                'verbose_name_plural': '入住关系',
+                "verbose_name": "入住关系",
+                "verbose_name_plural": "入住关系",
             },
         ),
         migrations.AddConstraint(
-            model_name='building',
-            constraint=models.UniqueConstraint(fields=('project', 'code'), name='building_code_once'),
+            model_name="building",
+            constraint=models.UniqueConstraint(fields=("project", "code"), name="building_code_once"),
         ),
         migrations.AddConstraint(
-            model_name='category',
-            constraint=models.UniqueConstraint(fields=('kind', 'parent', 'name'), name='category_once', nulls_distinct=False),
+            model_name="category",
+            constraint=models.UniqueConstraint(
+                fields=("kind", "parent", "name"), name="category_once", nulls_distinct=False
+            ),
         ),
         migrations.AddIndex(
-            model_name='owner',
-            index=models.Index(fields=['phone'], name='owner_phone', opclasses=['text_pattern_ops']),
+            model_name="owner",
+            index=models.Index(fields=["phone"], name="owner_phone", opclasses=["text_pattern_ops"]),
         ),
         migrations.AddIndex(
-            model_name='owner',
-            index=models.Index(condition=models.Q(('phone_alt', ''), _negated=True), fields=['phone_alt'], name='owner_phone_alt'),
+            model_name="owner",
+            index=models.Index(
+                condition=models.Q(("phone_alt", ""), _negated=True), fields=["phone_alt"], name="owner_phone_alt"
+            ),
         ),
         migrations.AddIndex(
-            model_name='owner',
-            index=models.Index(fields=['name'], name='owner_name', opclasses=['text_pattern_ops']),
+            model_name="owner",
+            index=models.Index(fields=["name"], name="owner_name", opclasses=["text_pattern_ops"]),
         ),
         migrations.AddIndex(
-            model_name='owner',
-            index=models.Index(fields=['pinyin'], name='owner_pinyin', opclasses=['text_pattern_ops']),
+            model_name="owner",
+            index=models.Index(fields=["pinyin"], name="owner_pinyin", opclasses=["text_pattern_ops"]),
         ),
         migrations.AddIndex(
-            model_name='owner',
-            index=models.Index(fields=['initials'], name='owner_initials', opclasses=['text_pattern_ops']),
+            model_name="owner",
+            index=models.Index(fields=["initials"], name="owner_initials", opclasses=["text_pattern_ops"]),
         ),
         migrations.AddConstraint(
-            model_name='summary',
-            constraint=models.CheckConstraint(condition=models.Q(('cause', ''), _negated=True), name='summary_has_cause'),
+            model_name="summary",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("cause", ""), _negated=True), name="summary_has_cause"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.UniqueConstraint(fields=('scope', 'key'), name='submission_once'),
+            model_name="submission",
+            constraint=models.UniqueConstraint(fields=("scope", "key"), name="submission_once"),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.CheckConstraint(condition=models.Q(('key', ''), _negated=True), name='submission_has_key'),
+            model_name="submission",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("key", ""), _negated=True), name="submission_has_key"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='receiverterm',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('ticket',), name='receiver_one_open'),
+            model_name="receiverterm",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None)), fields=("ticket",), name="receiver_one_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='receiverterm',
-            constraint=models.CheckConstraint(condition=models.Q(('ended_at', None), ('ended_at__gte', models.F('started_at')), _connector='OR'), name='receiver_ends_after'),
+            model_name="receiverterm",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ended_at", None), ("ended_at__gte", models.F("started_at")), _connector="OR"),
+                name="receiver_ends_after",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rating',
-            constraint=models.CheckConstraint(condition=models.Q(('grade__range', (1, 5))), name='rating_grade_range'),
+            model_name="rating",
+            constraint=models.CheckConstraint(condition=models.Q(("grade__range", (1, 5))), name="rating_grade_range"),
         ),
         migrations.AddConstraint(
-            model_name='rating',
-            constraint=models.UniqueConstraint(condition=models.Q(('replaced_at', None)), fields=('ticket', 'round'), name='rating_one_counts_a_round'),
+            model_name="rating",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("replaced_at", None)), fields=("ticket", "round"), name="rating_one_counts_a_round"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rating',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('source__in', ['staff', 'on_spot']), models.Q(('recorded_by', None), _negated=True), models.Q(('channel', ''), _negated=True)), models.Q(('recorded_by', None), ('source__in', ['link', 'owner'])), _connector='OR'), name='rating_says_who_heard_it'),
+            model_name="rating",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("source__in", ["staff", "on_spot"]),
+                        models.Q(("recorded_by", None), _negated=True),
+                        models.Q(("channel", ""), _negated=True),
+                    ),
+                    models.Q(("recorded_by", None), ("source__in", ["link", "owner"])),
+                    _connector="OR",
+                ),
+                name="rating_says_who_heard_it",
+            ),
         ),
         migrations.AddIndex(
-            model_name='leg',
-            index=models.Index(condition=models.Q(('handler', None), _negated=True), fields=['handler', 'ticket'], name='leg_by_handler'),
+            model_name="leg",
+            index=models.Index(
+                condition=models.Q(("handler", None), _negated=True),
+                fields=["handler", "ticket"],
+                name="leg_by_handler",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='leg',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('ticket',), name='leg_one_open'),
+            model_name="leg",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None)), fields=("ticket",), name="leg_one_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='leg',
-            constraint=models.CheckConstraint(condition=models.Q(('ended_at', None), ('ended_at__gte', models.F('started_at')), _connector='OR'), name='leg_ends_after'),
+            model_name="leg",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ended_at", None), ("ended_at__gte", models.F("started_at")), _connector="OR"),
+                name="leg_ends_after",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('ticket',), name='hold_one_open'),
+            model_name="hold",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None)), fields=("ticket",), name="hold_one_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('ended_at', None), ('ended_at__gte', models.F('started_at')), _connector='OR'), name='hold_ends_after'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ended_at", None), ("ended_at__gte", models.F("started_at")), _connector="OR"),
+                name="hold_ends_after",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='event',
-            constraint=models.UniqueConstraint(fields=('ticket', 'seq'), name='event_seq_once'),
+            model_name="event",
+            constraint=models.UniqueConstraint(fields=("ticket", "seq"), name="event_seq_once"),
         ),
         migrations.AddConstraint(
-            model_name='event',
-            constraint=models.CheckConstraint(condition=models.Q(('actor_kind__in', ['employee', 'owner', 'link', 'system'])), name='event_actor_known'),
+            model_name="event",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("actor_kind__in", ["employee", "owner", "link", "system"])),
+                name="event_actor_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='event',
-            constraint=models.CheckConstraint(condition=models.Q(('verb__in', ['register', 'dispatch', 'answer_on_spot', 'accept', 'return', 'arrive', 'transfer', 'follow_up', 'hold', 'resume', 'complete', 'feed_back', 'rate', 'talk', 'conclude', 'time_out', 'summarise', 'reopen', 'cancel', 'amend', 'attempt', 'supplement', 'judge', 'hand_over', 'link', 'unlink', 'revoke_link'])), name='event_verb_known'),
+            model_name="event",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "verb__in",
+                        [
+                            "register",
+                            "dispatch",
+                            "answer_on_spot",
+                            "accept",
+                            "return",
+                            "arrive",
+                            "transfer",
+                            "follow_up",
+                            "hold",
+                            "resume",
+                            "complete",
+                            "feed_back",
+                            "rate",
+                            "talk",
+                            "conclude",
+                            "time_out",
+                            "summarise",
+                            "reopen",
+                            "cancel",
+                            "amend",
+                            "attempt",
+                            "supplement",
+                            "judge",
+                            "hand_over",
+                            "link",
+                            "unlink",
+                            "revoke_link",
+                        ],
+                    )
+                ),
+                name="event_verb_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='clock',
-            constraint=models.UniqueConstraint(fields=('ticket', 'round', 'name'), name='clock_once_a_round'),
+            model_name="clock",
+            constraint=models.UniqueConstraint(fields=("ticket", "round", "name"), name="clock_once_a_round"),
         ),
         migrations.AddConstraint(
-            model_name='clock',
-            constraint=models.CheckConstraint(condition=models.Q(('due_at__gte', models.F('started_at'))), name='clock_due_after_start'),
+            model_name="clock",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("due_at__gte", models.F("started_at"))), name="clock_due_after_start"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='clock',
-            constraint=models.CheckConstraint(condition=models.Q(('name__in', ['response', 'on_site', 'answer', 'resolution'])), name='clock_name_known'),
+            model_name="clock",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name__in", ["response", "on_site", "answer", "resolution"])),
+                name="clock_name_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticketlink',
-            constraint=models.UniqueConstraint(fields=('low', 'high'), name='link_once'),
+            model_name="ticketlink",
+            constraint=models.UniqueConstraint(fields=("low", "high"), name="link_once"),
         ),
         migrations.AddConstraint(
-            model_name='ticketlink',
-            constraint=models.CheckConstraint(condition=models.Q(('low__lt', models.F('high'))), name='link_ordered'),
+            model_name="ticketlink",
+            constraint=models.CheckConstraint(condition=models.Q(("low__lt", models.F("high"))), name="link_ordered"),
         ),
         migrations.AddConstraint(
-            model_name='ticketsubject',
-            constraint=models.UniqueConstraint(fields=('ticket', 'employee'), name='subject_once'),
+            model_name="ticketsubject",
+            constraint=models.UniqueConstraint(fields=("ticket", "employee"), name="subject_once"),
         ),
         migrations.AddIndex(
-            model_name='unit',
-            index=models.Index(fields=['project', 'label'], name='unit_by_label', opclasses=['int8_ops', 'text_pattern_ops']),
+            model_name="unit",
+            index=models.Index(
+                fields=["project", "label"], name="unit_by_label", opclasses=["int8_ops", "text_pattern_ops"]
+            ),
         ),
         migrations.AddIndex(
-            model_name='unit',
-            index=models.Index(fields=['label'], name='unit_label_pattern', opclasses=['text_pattern_ops']),
+            model_name="unit",
+            index=models.Index(fields=["label"], name="unit_label_pattern", opclasses=["text_pattern_ops"]),
         ),
         migrations.AddIndex(
-            model_name='unit',
-            index=models.Index(fields=['room'], name='unit_room_pattern', opclasses=['text_pattern_ops']),
+            model_name="unit",
+            index=models.Index(fields=["room"], name="unit_room_pattern", opclasses=["text_pattern_ops"]),
         ),
         migrations.AddConstraint(
-            model_name='unit',
-            constraint=models.UniqueConstraint(fields=('building', 'entrance', 'room'), name='unit_once'),
+            model_name="unit",
+            constraint=models.UniqueConstraint(fields=("building", "entrance", "room"), name="unit_once"),
         ),
         migrations.AddConstraint(
-            model_name='unit',
-            constraint=models.CheckConstraint(condition=models.Q(('area', None), ('area__gt', 0), _connector='OR'), name='unit_area_positive', violation_error_message='建筑面积必须大于 0。'),
+            model_name="unit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("area", None), ("area__gt", 0), _connector="OR"),
+                name="unit_area_positive",
+                violation_error_message="建筑面积必须大于 0。",
+            ),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('status__in', ('registered', 'dispatched', 'in_progress', 'on_hold', 'completed', 'fed_back', 'awaiting_summary'))), fields=['project', 'status', '-created_at', '-id'], include=('due_at', 'kind'), name='ticket_open_queue'),
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        (
+                            "registered",
+                            "dispatched",
+                            "in_progress",
+                            "on_hold",
+                            "completed",
+                            "fed_back",
+                            "awaiting_summary",
+                        ),
+                    )
+                ),
+                fields=["project", "status", "-created_at", "-id"],
+                include=("due_at", "kind"),
+                name="ticket_open_queue",
+            ),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(fields=['project', '-created_at', '-id'], name='ticket_project_newest'),
+            model_name="ticket",
+            index=models.Index(fields=["project", "-created_at", "-id"], name="ticket_project_newest"),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(fields=['-created_at', '-id'], name='ticket_newest'),
+            model_name="ticket",
+            index=models.Index(fields=["-created_at", "-id"], name="ticket_newest"),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='ticket_due'),
+            model_name="ticket",
+            index=models.Index(condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="ticket_due"),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('remind_at__isnull', False)), fields=['remind_at'], name='ticket_remind'),
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(("remind_at__isnull", False)), fields=["remind_at"], name="ticket_remind"
+            ),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('status__in', ('registered', 'dispatched', 'in_progress', 'on_hold', 'completed', 'fed_back', 'awaiting_summary'))), fields=['status', 'status_at'], name='ticket_open_since'),
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        (
+                            "registered",
+                            "dispatched",
+                            "in_progress",
+                            "on_hold",
+                            "completed",
+                            "fed_back",
+                            "awaiting_summary",
+                        ),
+                    )
+                ),
+                fields=["status", "status_at"],
+                name="ticket_open_since",
+            ),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('status__in', ('registered', 'dispatched', 'in_progress', 'on_hold', 'completed', 'fed_back', 'awaiting_summary'))), fields=['handler', 'status'], name='ticket_open_handler'),
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        (
+                            "registered",
+                            "dispatched",
+                            "in_progress",
+                            "on_hold",
+                            "completed",
+                            "fed_back",
+                            "awaiting_summary",
+                        ),
+                    )
+                ),
+                fields=["handler", "status"],
+                name="ticket_open_handler",
+            ),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('handler', None), ('status', 'dispatched')), fields=['department', 'project'], name='ticket_awaiting_department'),
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(("handler", None), ("status", "dispatched")),
+                fields=["department", "project"],
+                name="ticket_awaiting_department",
+            ),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('status__in', ('registered', 'dispatched', 'in_progress', 'on_hold', 'completed', 'fed_back', 'awaiting_summary'))), fields=['first_receiver', 'status'], name='ticket_open_receiver'),
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        (
+                            "registered",
+                            "dispatched",
+                            "in_progress",
+                            "on_hold",
+                            "completed",
+                            "fed_back",
+                            "awaiting_summary",
+                        ),
+                    )
+                ),
+                fields=["first_receiver", "status"],
+                name="ticket_open_receiver",
+            ),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(fields=['unit', '-created_at'], name='ticket_unit_newest'),
+            model_name="ticket",
+            index=models.Index(fields=["unit", "-created_at"], name="ticket_unit_newest"),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(fields=['owner', '-created_at'], name='ticket_owner_newest'),
+            model_name="ticket",
+            index=models.Index(fields=["owner", "-created_at"], name="ticket_owner_newest"),
         ),
         migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('contact_phone', ''), _negated=True), fields=['contact_phone'], name='ticket_contact_phone'),
+            model_name="ticket",
+            index=models.Index(
+                condition=models.Q(("contact_phone", ""), _negated=True),
+                fields=["contact_phone"],
+                name="ticket_contact_phone",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['consultation', 'complaint', 'suggestion', 'repair', 'praise'])), name='ticket_kind_known'),
+            model_name="ticket",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["consultation", "complaint", "suggestion", "repair", "praise"])),
+                name="ticket_kind_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['registered', 'dispatched', 'in_progress', 'on_hold', 'completed', 'fed_back', 'awaiting_summary', 'closed', 'cancelled'])), name='ticket_status_known'),
+            model_name="ticket",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "registered",
+                            "dispatched",
+                            "in_progress",
+                            "on_hold",
+                            "completed",
+                            "fed_back",
+                            "awaiting_summary",
+                            "closed",
+                            "cancelled",
+                        ],
+                    )
+                ),
+                name="ticket_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(('urgency__in', ['normal', 'urgent', 'critical'])), name='ticket_urgency_known'),
+            model_name="ticket",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("urgency__in", ["normal", "urgent", "critical"])), name="ticket_urgency_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'registered'), ('department', None), ('handler', None)), ('status', 'cancelled'), models.Q(models.Q(('status__in', ['registered', 'cancelled']), _negated=True), models.Q(('department', None), _negated=True)), ('concluded_at__isnull', False), _connector='OR'), name='ticket_held_by_department'),
+            model_name="ticket",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "registered"), ("department", None), ("handler", None)),
+                    ("status", "cancelled"),
+                    models.Q(
+                        models.Q(("status__in", ["registered", "cancelled"]), _negated=True),
+                        models.Q(("department", None), _negated=True),
+                    ),
+                    ("concluded_at__isnull", False),
+                    _connector="OR",
+                ),
+                name="ticket_held_by_department",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['in_progress', 'on_hold', 'completed']), _negated=True), models.Q(('handler', None), _negated=True), _connector='OR'), name='ticket_worked_by_handler'),
+            model_name="ticket",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ["in_progress", "on_hold", "completed"]), _negated=True),
+                    models.Q(("handler", None), _negated=True),
+                    _connector="OR",
+                ),
+                name="ticket_worked_by_handler",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'on_hold'), models.Q(('hold_until', None), _negated=True), models.Q(('hold_reason', ''), _negated=True)), models.Q(models.Q(('status', 'on_hold'), _negated=True), ('hold_reason', ''), ('hold_until', None)), _connector='OR'), name='ticket_hold_has_reason_and_end'),
+            model_name="ticket",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("status", "on_hold"),
+                        models.Q(("hold_until", None), _negated=True),
+                        models.Q(("hold_reason", ""), _negated=True),
+                    ),
+                    models.Q(models.Q(("status", "on_hold"), _negated=True), ("hold_reason", ""), ("hold_until", None)),
+                    _connector="OR",
+                ),
+                name="ticket_hold_has_reason_and_end",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'closed'), _negated=True), models.Q(models.Q(('fed_back_at', None), _negated=True), models.Q(('summarised_at', None), _negated=True), models.Q(('closed_at', None), _negated=True)), _connector='OR'), name='ticket_closed_in_full'),
+            model_name="ticket",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "closed"), _negated=True),
+                    models.Q(
+                        models.Q(("fed_back_at", None), _negated=True),
+                        models.Q(("summarised_at", None), _negated=True),
+                        models.Q(("closed_at", None), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="ticket_closed_in_full",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['fed_back', 'awaiting_summary']), _negated=True), models.Q(('fed_back_at', None), _negated=True), _connector='OR'), name='ticket_fed_back_has_time'),
+            model_name="ticket",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ["fed_back", "awaiting_summary"]), _negated=True),
+                    models.Q(("fed_back_at", None), _negated=True),
+                    _connector="OR",
+                ),
+                name="ticket_fed_back_has_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(('closed_at', None), ('status', 'closed'), _connector='OR'), name='ticket_closed_at_closed'),
+            model_name="ticket",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("closed_at", None), ("status", "closed"), _connector="OR"),
+                name="ticket_closed_at_closed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(('grade', None), ('grade__range', (1, 5)), _connector='OR'), name='ticket_grade_range'),
+            model_name="ticket",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("grade", None), ("grade__range", (1, 5)), _connector="OR"),
+                name="ticket_grade_range",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(('is_anonymous', False), models.Q(('contact_email', ''), ('contact_name', ''), ('contact_phone', ''), ('owner', None)), _connector='OR'), name='ticket_anonymous_keeps_nothing'),
+            model_name="ticket",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("is_anonymous", False),
+                    models.Q(("contact_email", ""), ("contact_name", ""), ("contact_phone", ""), ("owner", None)),
+                    _connector="OR",
+                ),
+                name="ticket_anonymous_keeps_nothing",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(('status_at__gte', models.F('created_at')), ('last_event_at__gte', models.F('status_at'))), name='ticket_times_in_order'),
+            model_name="ticket",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status_at__gte", models.F("created_at")), ("last_event_at__gte", models.F("status_at"))
+                ),
+                name="ticket_times_in_order",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(('round__gte', 1), ('version__gte', 1)), name='ticket_counts_from_one'),
+            model_name="ticket",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("round__gte", 1), ("version__gte", 1)), name="ticket_counts_from_one"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='occupancy',
-            constraint=models.UniqueConstraint(condition=models.Q(('until', None)), fields=('unit', 'owner', 'relation'), name='occupancy_once_open'),
+            model_name="occupancy",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("until", None)), fields=("unit", "owner", "relation"), name="occupancy_once_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='occupancy',
-            constraint=models.CheckConstraint(condition=models.Q(('until', None), ('since', None), ('until__gte', models.F('since')), _connector='OR'), name='occupancy_until_after_since', violation_error_message='迁出日期不能早于入住日期。'),
+            model_name="occupancy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("until", None), ("since", None), ("until__gte", models.F("since")), _connector="OR"
+                ),
+                name="occupancy_until_after_since",
+                violation_error_message="迁出日期不能早于入住日期。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='occupancy',
-            constraint=models.CheckConstraint(condition=models.Q(('relation__in', ['owner', 'tenant', 'family'])), name='occupancy_relation'),
+            model_name="occupancy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("relation__in", ["owner", "tenant", "family"])), name="occupancy_relation"
+            ),
         ),
     ]

@@ -27,7 +27,9 @@ class Category(models.Model):
     )
     urgency = models.CharField(_("默认紧急程度"), max_length=10, choices=Urgency, default=Urgency.NORMAL)
     # Empty: every kind of project.
-    project_kinds = ArrayField(models.CharField(max_length=12), default=list, blank=True, verbose_name=_("适用项目类型"))
+    project_kinds = ArrayField(
+        models.CharField(max_length=12), default=list, blank=True, verbose_name=_("适用项目类型")
+    )
     order = models.PositiveSmallIntegerField(_("排序"), default=100)
     is_active = models.BooleanField(_("启用"), default=True)
 

@@ -27,7 +27,9 @@ class Leg(models.Model):
         ordering = ["ticket", "started_at", "id"]
         constraints = [
             models.UniqueConstraint(fields=["ticket"], condition=Q(ended_at=None), name="leg_one_open"),
-            models.CheckConstraint(condition=Q(ended_at=None) | Q(ended_at__gte=F("started_at")), name="leg_ends_after"),
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=F("started_at")), name="leg_ends_after"
+            ),
         ]
         indexes = [models.Index(fields=["handler", "ticket"], name="leg_by_handler", condition=~Q(handler=None))]
 

@@ -149,7 +149,9 @@ class Ticket(models.Model):
                 condition=~Q(status__in=[Status.FED_BACK, Status.AWAITING_SUMMARY]) | ~Q(fed_back_at=None),
                 name="ticket_fed_back_has_time",
             ),
-            models.CheckConstraint(condition=Q(closed_at=None) | Q(status=Status.CLOSED), name="ticket_closed_at_closed"),
+            models.CheckConstraint(
+                condition=Q(closed_at=None) | Q(status=Status.CLOSED), name="ticket_closed_at_closed"
+            ),
             models.CheckConstraint(condition=Q(grade=None) | Q(grade__range=(1, 5)), name="ticket_grade_range"),
             models.CheckConstraint(
                 condition=Q(is_anonymous=False) | Q(owner=None, contact_name="", contact_phone="", contact_email=""),
