@@ -4,9 +4,16 @@
 import os
 import secrets
 import sys
+from typing import NoReturn
 
 # These read or write files of the checkout: they need no secret, and no database.
 OFFLINE = {"makemigrations", "collectstatic", "compilemessages", "makemessages", "help", "--help", "--version"}
+
+
+def refuse(reason: str) -> NoReturn:
+    """One line, no traceback. 2 tells the caller that it was said."""
+    print(f"✗ {reason}", file=sys.stderr)
+    sys.exit(2)
 
 
 def main() -> None:
@@ -18,15 +25,15 @@ def main() -> None:
         from django.core.management import execute_from_command_line
         from django.db import OperationalError
     except ImportError:
-        sys.exit("✗ 依赖还没有安装：请先运行 make run。 / Not installed yet: run make run first.")
+        refuse("依赖还没有安装：请先运行 make run。 / Not installed yet: run make run first.")
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        sys.exit(f"✗ {error}")
+        refuse(f"{error}")
     except OperationalError as error:
         if "--traceback" in sys.argv:
             raise
-        sys.exit(f"✗ 数据库出错：{str(error).strip().splitlines()[0]}")
+        refuse(f"数据库出错：{str(error).strip().splitlines()[0]}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import sys
 
 from shimao_service.embedded import postgres, state, supervisor
 from shimao_service.embedded.services import Services, started
-from shimao_service.embedded.state import CHECKOUT, RUN, Trouble, say
+from shimao_service.embedded.state import CHECKOUT, RUN, Told, Trouble, say
 
 
 def main() -> int:
@@ -38,6 +38,8 @@ def main() -> int:
                 return run_with(arguments.purpose, [part for part in arguments.command if part != "--"])
     except Trouble as trouble:
         return state.fail(trouble)
+    except Told:
+        return 1
     except OSError as error:
         return state.fail(
             Trouble(

@@ -34,6 +34,10 @@ def say(zh: str, en: str = "") -> None:
         print(f"▸ {zh} {en}".rstrip(), flush=True)
 
 
+class Told(Exception):
+    """It cannot go on, and whoever noticed has already said why and what to do."""
+
+
 @dataclasses.dataclass
 class State:
     """What runs now: the addresses, and each process as [pid, command line] so that a later start can end it."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from shimao_service.embedded import processes, state
 from shimao_service.embedded.services import Services
-from shimao_service.embedded.state import CHECKOUT, RUN, Trouble, say
+from shimao_service.embedded.state import CHECKOUT, RUN, Told, Trouble, say
 
 STEADY = 60  # seconds after which a process counts as well again
 LONGEST_PAUSE = 30  # seconds between two attempts, at most
@@ -151,9 +151,11 @@ class Supervisor:
                     self.pause(0.05)
             finally:
                 processes.end(process)
+            if process.returncode == 2:
+                raise Told
             if process.returncode != 0:
                 raise Trouble(
-                    "数据库没有准备好，原因见上；若是旧的演示数据与新程序不符，请运行 make reset 清空后重来。",
+                    "数据库没有准备好，原因见上；若是演示数据与新程序不符，请运行 make reset 清空后重来。",
                     "The database could not be prepared, see above; make reset empties an outdated demo.",
                 )
 

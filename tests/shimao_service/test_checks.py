@@ -69,14 +69,14 @@ def test_demo_data_is_refused_without_debug() -> None:
 @pytest.mark.parametrize("key", ["", "demo-only-insecure-key-never-for-production-0123456789abcdef"])
 def test_without_debug_no_key_or_the_sources_key_is_one_line(tmp_path: Path, key: str) -> None:
     refused = manage(tmp_path, "check", SECRET_KEY=key, DATABASE_URL="postgres://x@127.0.0.1:1/x")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "SECRET_KEY" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
 
 
 def test_without_a_database_what_needs_one_says_what_to_do(tmp_path: Path) -> None:
     refused = manage(tmp_path, "showmigrations", DEBUG="1")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "make run" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
 
@@ -89,13 +89,13 @@ def test_without_a_database_the_rest_works(tmp_path: Path) -> None:
 
 def test_an_address_of_another_kind_of_database_is_refused(tmp_path: Path) -> None:
     refused = manage(tmp_path, "check", DEBUG="1", DATABASE_URL="sqlite:///x.db")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert len(refused.stderr.splitlines()) == 1
 
 
 def test_an_unreachable_database_is_one_line(tmp_path: Path) -> None:
     refused = manage(tmp_path, "prepare", DEBUG="1", DATABASE_URL="postgres://x:hush@127.0.0.1:1/x")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "DATABASE_URL" in refused.stderr
     assert "hush" not in refused.stderr
     assert len(refused.stderr.splitlines()) == 1

@@ -24,13 +24,15 @@ class Command(BaseCommand):
         except OperationalError as error:
             reason = str(error).strip().splitlines()[0]
             raise CommandError(
-                f"连不上数据库，请检查 DATABASE_URL。 / Cannot connect to the database, check DATABASE_URL: {reason}"
+                f"连不上数据库，请检查 DATABASE_URL。 / Cannot connect to the database, check DATABASE_URL: {reason}",
+                returncode=2,
             ) from None
         self.migrate()
         if not settings.DEBUG and (names := open_demo_accounts()):
             raise CommandError(
                 f"数据库里有演示账号（{'、'.join(names)}），正式环境不能启动：请换一个库，或停用这些账号。"
-                " / The database has demo accounts: use another one, or deactivate them."
+                " / The database has demo accounts: use another one, or deactivate them.",
+                returncode=2,
             )
         if demo:
             self.fill()
@@ -45,7 +47,9 @@ class Command(BaseCommand):
             except DatabaseError as error:
                 reason = str(error).strip().splitlines()[0]
                 raise CommandError(
-                    f"数据库结构升级失败，没有改动的部分保持原样。 / Migrating failed: {reason}"
+                    "数据库结构升级失败；演示数据可用 make reset 清空后重来。 / Migrating failed; make reset empties a demo: "
+                    + reason,
+                    returncode=2,
                 ) from error
 
     def fill(self) -> None:
