@@ -21,3 +21,8 @@ class ShimaoServiceConfig(AppConfig):
         outbox.register_name("user", names)
         navigation.register_counter(inbox.counts)
         navigation.register_warning(health.stalled_warning)
+        navigation.register(
+            navigation.NavItem(
+                _("提醒发送"), "outbox", "send", shown=health.may_see_notices, group=_("管理"), order=950
+            )
+        )

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 STALLED_AFTER = timedelta(minutes=3)
 STARTED = timezone.now()
 
-OPERATORS: list[Callable[[Any], bool]] = []
+OPERATORS: list[tuple[Callable[[Any], bool], Callable[[Any], bool]]] = []
 
 _migrated = False
 
@@ -116,19 +116,24 @@ def stalled_since(last: datetime | None, *, now: datetime) -> int | None:
 def stalled_warning(viewer: Any, counts: dict[str, int]) -> str:
     """The line above every page of those who can do something about it."""
     minutes = counts.get("stalled_minutes", 0)
-    if not minutes or not may_operate(viewer):
+    if not minutes or not may_see_notices(viewer):
         return ""
     return ngettext(
         "提醒已停顿 %(minutes)s 分钟，请联系管理员。", "提醒已停顿 %(minutes)s 分钟，请联系管理员。", minutes
     ) % {"minutes": minutes}
 
 
-def may_operate(viewer: Any) -> bool:
-    """Who looks after notices that stand still: administrators, and whom the floors above name."""
-    return bool(viewer.user.is_superuser or any(test(viewer) for test in OPERATORS))
+def may_see_notices(viewer: Any) -> bool:
+    """Who sees how notices go out: administrators, and whom the floors above name."""
+    return bool(viewer.user.is_superuser or any(see(viewer) for see, _act in OPERATORS))
 
 
-def register_operators(test: Callable[[Any], bool]) -> None:
-    """``test(viewer)`` says whether this person may see and handle what stands still."""
-    if test not in OPERATORS:
-        OPERATORS.append(test)
+def may_resend(viewer: Any) -> bool:
+    """Who decides about notices that stand still: administrators, and whom the floors above name."""
+    return bool(viewer.user.is_superuser or any(act(viewer) for _see, act in OPERATORS))
+
+
+def register_operators(*, see: Callable[[Any], bool], act: Callable[[Any], bool]) -> None:
+    """``see(viewer)`` and ``act(viewer)`` say whether this person may look at what stands still, and decide
+    about it."""
+    OPERATORS.append((see, act))

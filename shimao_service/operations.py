@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import email
 import email.policy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from functools import wraps
 from pathlib import Path
@@ -33,19 +33,22 @@ SHOWN = 100
 MAILS_SHOWN = 50
 
 
-def operators_only(view: Any) -> Any:
-    @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        viewer = getattr(request, "viewer", None)
-        if not viewer or not health.may_operate(viewer):
-            raise Forbidden(_("您没有“查看提醒发送情况”的权限，请联系主管。"))
-        return view(request, *args, **kwargs)
+def operators_only(may: Callable[[Any], bool]) -> Callable[[Any], Any]:
+    def decorate(view: Any) -> Any:
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            viewer = getattr(request, "viewer", None)
+            if not viewer or not may(viewer):
+                raise Forbidden(_("您没有查看或处理提醒发送情况的权限，请联系主管。"))
+            return view(request, *args, **kwargs)
 
-    return checked
+        return checked
+
+    return decorate
 
 
 @require_safe
-@operators_only
+@operators_only(health.may_see_notices)
 def outbox_page(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     waiting = Notice.objects.filter(status__in=[NoticeStatus.PENDING, NoticeStatus.SENDING]).values("channel")
@@ -56,6 +59,7 @@ def outbox_page(request: HttpRequest) -> HttpResponse:
         "dead": _rows(NoticeStatus.DEAD),
         "heartbeat": health.last_tick(),
         "stalled_minutes": health.minutes_stalled(now=now),
+        "may_act": health.may_resend(getattr(request, "viewer", None)),
         "shows_mail": _mail_folder() is not None,
     }
     return render(request, "shimao_service/outbox.html", context)
@@ -68,7 +72,7 @@ def _queue(queue: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @require_POST
-@operators_only
+@operators_only(health.may_resend)
 def decide(request: HttpRequest) -> HttpResponse:
     """``do=retry`` or ``do=discard`` for the ticked ``ids``, or for all dead ones of one ``channel`` and ``cause``."""
     verbs = {"retry": delivery.retry, "discard": delivery.discard}
@@ -123,7 +127,7 @@ def channel_name(channel: str) -> str:
 
 # --- the demo's mail -----------------------------------------------------------------------------
 @require_safe
-@operators_only
+@operators_only(health.may_see_notices)
 def mail_page(request: HttpRequest) -> HttpResponse:
     """What would have been mailed, while mail is written to files (the demo). Not there otherwise."""
     folder = _mail_folder()

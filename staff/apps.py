@@ -6,3 +6,13 @@ class StaffConfig(AppConfig):
     name = "staff"
     verbose_name = _("人员与职责")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from shimao_service import health
+        from staff.permissions import Permission as P
+
+        # Auditors and directors look; those who run the desk or the system decide what is sent again.
+        health.register_operators(
+            see=lambda viewer: viewer.can(P.NOTICE_VIEW),
+            act=lambda viewer: viewer.can(P.NOTICE_VIEW) and viewer.can_any((P.TICKET_OVERSEE, P.ROLE_MANAGE)),
+        )

@@ -7,6 +7,9 @@ from django.core.mail import EmailMessage, get_connection
 
 from shimao_service import delivery, health, outbox
 from shimao_service.models import Notice, NoticeStatus, User
+from staff.models import Role, RoleGrant
+from staff.roles import ensure_default_roles
+from tests.factories import EmployeeFactory, ProjectFactory
 from tests.shimao_service.notices import NOW, leave
 
 pytestmark = pytest.mark.django_db
@@ -41,9 +44,18 @@ def test_it_is_for_those_who_look_after_notices(client, outsider, path):
     assert client.post("/inbox/outbox/decide/", {"do": "retry"}).status_code == 403
 
 
-def test_the_floor_above_names_who_else_may(client, outsider, monkeypatch):
-    monkeypatch.setattr(health, "OPERATORS", [lambda viewer: viewer.user == outsider])
-    assert client.get("/inbox/outbox/").status_code == 200
+def test_the_floor_above_names_who_else_may_look_and_who_may_act(client, outsider, monkeypatch):
+    look, act = (lambda viewer: viewer.user == outsider), (lambda viewer: False)
+    monkeypatch.setattr(health, "OPERATORS", [])
+    health.register_operators(see=look, act=act)
+    (pk,) = standing()
+    page = client.get("/inbox/outbox/")
+    assert page.status_code == 200
+    assert 'value="retry"' not in page.content.decode()
+    assert client.post("/inbox/outbox/decide/", {"do": "retry", "ids": [pk]}).status_code == 403
+    health.register_operators(see=look, act=look)
+    assert 'value="retry"' in client.get("/inbox/outbox/").content.decode()
+    assert client.post("/inbox/outbox/decide/", {"do": "retry", "ids": [pk]}).status_code == 302
 
 
 def test_it_shows_causes_and_counts_but_never_what_a_notice_says(client, admin):
@@ -114,3 +126,16 @@ def test_a_file_that_is_no_mail_does_not_break_the_page(client, admin, settings,
     connection = get_connection()
     EmailMessage("题目", "正文", to=["a@example.com"], connection=connection).send()
     assert "题目" in client.get("/inbox/mail/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("role", "sees", "acts"),
+    [("supervisor", 200, 302), ("administrator", 200, 302), ("auditor", 200, 403), ("front_desk", 403, 403)],
+)
+def test_the_company_s_roles_have_it_as_they_should(client, outsider, role, sees, acts):
+    ensure_default_roles()
+    role = Role.objects.get(code=role)
+    employee = EmployeeFactory(user=outsider)
+    RoleGrant.objects.create(employee=employee, role=role, project=None if role.is_company_wide else ProjectFactory())
+    assert client.get("/inbox/outbox/").status_code == sees
+    assert client.post("/inbox/outbox/decide/", {"do": "retry"}).status_code == acts
