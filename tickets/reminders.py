@@ -75,11 +75,13 @@ def remind(now: datetime) -> int:
 
 def _batch(now: datetime) -> int:
     with transaction.atomic():
+        # First the locks, then the rows: joined in one query, the joins could be older than the locked row.
+        due_now = Ticket.objects.select_for_update(skip_locked=True).filter(remind_at__lte=now)
+        keys = list(due_now.order_by("remind_at", "pk").values_list("pk", flat=True)[:BATCH])
         tickets = list(
-            Ticket.objects.select_for_update(of=("self",), skip_locked=True)
+            Ticket.objects.filter(pk__in=keys)
             .select_related("unit", "building", "category", "handler", "first_receiver", "department")
-            .filter(remind_at__lte=now)
-            .order_by("remind_at", "pk")[:BATCH]
+            .order_by("remind_at", "pk")
         )
         moves: list[tuple[Ticket, Due]] = []
         drafts: list[outbox.Draft] = []

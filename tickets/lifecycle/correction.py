@@ -29,6 +29,11 @@ AMENDABLE = frozenset(
     }
 )  # fmt: skip
 CHOICES = {"kind": Kind, "urgency": Urgency, "level": Level}
+MASKS = {
+    "contact_name": mask_name,
+    "contact_phone": mask_phone,
+    "contact_email": lambda value: value[:1] + "***" if value else "",
+}
 LIMITS = {"place": 80, "contact_name": 60, "contact_email": 254, "description": 5000}
 
 
@@ -55,7 +60,7 @@ def amend(
         check_amendment(row, wanted, by)
         if not wanted:
             raise Invalid(_("没有改动任何内容。"), code="nothing_changed")
-        data = {"changes": {name: [shown(getattr(row, name)), shown(value)] for name, value in wanted.items()}}
+        data = {"changes": {name: [shown(name, getattr(row, name)), shown(name, value)] for name, value in wanted.items()}}
         if "unit" in wanted:
             unit: Unit | None = wanted["unit"]
             move.set(building=unit.building if unit else None)
@@ -111,8 +116,10 @@ def check_amendment(row: Ticket, wanted: dict[str, Any], by: Actor) -> None:
         raise Invalid.field("contact_name", _("匿名投诉不登记联系人。"))
 
 
-def shown(value: Any) -> Any:
+def shown(name: str, value: Any) -> Any:
     """A value as the event keeps it: readable, and with people masked."""
+    if name in MASKS:
+        return MASKS[name](value or "")
     if isinstance(value, Owner):
         return f"{mask_name(value.name)} {mask_phone(value.phone)}".strip()
     if isinstance(value, datetime):

@@ -222,14 +222,16 @@ def refresh_clocks(ticket: Ticket) -> datetime | None:
 
 
 def lock(pk: int) -> Ticket:
-    """The row under its lock, freshly read. Raises ``NotSeen`` when there is none."""
-    tickets = Ticket.objects.select_for_update(of=("self",)).select_related(
-        "project", "building", "unit", "category", "department", "handler", "first_receiver", "owner"
-    )
-    ticket = tickets.filter(pk=pk).first()
-    if ticket is None:
+    """The row under its lock, freshly read. Raises ``NotSeen`` when there is none.
+
+    Two queries on purpose: one that waited for the lock would bring the row as it is now, joined with the
+    handler and the department as they were before.
+    """
+    if not Ticket.objects.select_for_update().filter(pk=pk).values_list("pk").first():
         raise NotSeen(_("没有找到这张工单。"))
-    return ticket
+    return Ticket.objects.select_related(
+        "project", "building", "unit", "category", "department", "handler", "first_receiver", "owner"
+    ).get(pk=pk)
 
 
 def sees(ticket: Ticket, viewer: Viewer, now: datetime) -> bool:
