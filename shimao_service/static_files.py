@@ -7,7 +7,7 @@ Without the second half a browser could pair a new ``core.js`` with an old, cach
 from django.contrib.staticfiles.storage import HashedFilesMixin
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
-IMPORTS = HashedFilesMixin._js_module_import_aggregation_patterns[1]
+IMPORTS = HashedFilesMixin._js_module_import_aggregation_patterns[1]  # type: ignore[attr-defined]
 
 
 class ManifestStorage(CompressedManifestStaticFilesStorage):
