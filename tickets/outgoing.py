@@ -1,0 +1,75 @@
+"""What the outbox asks when it sends: where a notice goes, whose it is, and which link it carries."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.utils.translation import gettext_lazy as _
+
+from shimao_service import outbox
+from shimao_service.models import User
+from shimao_service.privacy import mask_name
+from tickets import links
+from tickets.models import Owner, Ticket
+
+KINDS = {
+    "ticket.registered": _("新工单"),
+    "ticket.dispatched": _("派单"),
+    "ticket.returned": _("退单"),
+    "ticket.completed": _("处理完成"),
+    "ticket.rated": _("业主评价"),
+    "ticket.timed_out": _("逾期未评价"),
+    "ticket.reopened": _("重新办理"),
+    "ticket.concluded": _("终结办理"),
+    "ticket.cancelled": _("作废"),
+    "ticket.supplemented": _("业主补充"),
+    "ticket.amended": _("更正"),
+    "ticket.handed_over": _("首问移交"),
+    "ticket.judged": _("认定"),
+    "owner.satisfaction": _("请业主评价"),
+}
+
+
+def tracking_link(argument: str) -> str:
+    """The link of request ``argument`` as it is valid now; empty when there is none any more.
+
+    Made at the moment of sending: a link that was revoked meanwhile is not sent, its successor is.
+    """
+    ticket = Ticket.objects.filter(pk=int(argument)).first()
+    return "" if ticket is None or links.has_moved_out(ticket) else links.address(ticket)
+
+
+def addresses_of_contacts(ids: Collection[int]) -> dict[int, str]:
+    """``ticket:81`` is whoever asked: the address given with the request, while they live there."""
+    asked = Ticket.objects.filter(pk__in=ids).exclude(contact_email="")
+    return {ticket.pk: ticket.contact_email for ticket in asked if not links.has_moved_out(ticket)}
+
+
+def addresses_of_users(ids: Collection[int]) -> dict[int, str]:
+    """The account's address, else the employee's; none for those who left."""
+    rows = User.objects.filter(pk__in=ids, is_active=True).values_list("pk", "email", "employee__email")
+    return {pk: own or work or "" for pk, own, work in rows}
+
+
+def addresses_of_owners(ids: Collection[int]) -> dict[int, str]:
+    return dict(Owner.objects.filter(pk__in=ids).exclude(email="").values_list("pk", "email"))
+
+
+def names_of_contacts(ids: Collection[int]) -> dict[int, str]:
+    """As operations may see it: the number, not the person."""
+    return dict(Ticket.objects.filter(pk__in=ids).values_list("pk", "number"))
+
+
+def names_of_owners(ids: Collection[int]) -> dict[int, str]:
+    return {pk: mask_name(name) for pk, name in Owner.objects.filter(pk__in=ids).values_list("pk", "name")}
+
+
+def register() -> None:
+    """Called when the app is ready."""
+    outbox.register_link("track", tracking_link)
+    outbox.register_address("ticket", addresses_of_contacts)
+    outbox.register_address("user", addresses_of_users)
+    outbox.register_address("owner", addresses_of_owners)
+    outbox.register_name("ticket", names_of_contacts)
+    outbox.register_name("owner", names_of_owners)
+    outbox.register_kinds(KINDS)

@@ -1,0 +1,185 @@
+"""The owners' forms: sending a request in, adding to it, rating it, asking for it to be taken up again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from shimao_service import phones
+from shimao_service.exceptions import Invalid
+from staff.models import Project
+from tickets.statuses import GRADES, Kind
+
+# Repairs first: nine of ten owners come for one.
+KINDS = (Kind.REPAIR, Kind.COMPLAINT, Kind.CONSULTATION, Kind.SUGGESTION, Kind.PRAISE)
+
+
+class WordsField(forms.CharField):
+    """Text as people and their phones send it: without null bytes, a line break being one character."""
+
+    def to_python(self, value: Any) -> str:
+        text = str(value or "").replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
+        # Half of a pair, as a cut emoji leaves it, cannot be stored.
+        return super().to_python(text.encode("utf-8", "ignore").decode("utf-8"))
+
+
+class PicturesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class PicturesField(forms.FileField):
+    """The files as they came. They are decoded later (``tickets.pictures``), when all else is in order."""
+
+    widget = PicturesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
+        return [file for file in data or [] if file]
+
+
+class ReportForm(forms.Form):
+    """Four fields: which kind, where, what, and a phone; a complaint may come without the phone."""
+
+    project = forms.ModelChoiceField(
+        Project.objects.none(),
+        label=gettext_lazy("项目"),
+        empty_label=gettext_lazy("请选择"),
+        to_field_name="code",
+        error_messages={
+            "required": gettext_lazy("请选择您所在的项目。"),
+            "invalid_choice": gettext_lazy("请选择您所在的项目。"),
+        },
+    )
+    kind = forms.ChoiceField(
+        label=gettext_lazy("类型"),
+        choices=[(kind.value, kind.label) for kind in KINDS],
+        widget=forms.RadioSelect,
+        initial=Kind.REPAIR.value,
+        error_messages={"required": gettext_lazy("请选择类型。"), "invalid_choice": gettext_lazy("请选择类型。")},
+    )
+    room = WordsField(
+        label=gettext_lazy("房号或位置"),
+        required=False,
+        max_length=60,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "enterkeyhint": "next"}),
+    )
+    description = WordsField(
+        label=gettext_lazy("怎么了"),
+        max_length=5000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        error_messages={"required": gettext_lazy("请写下发生了什么。")},
+    )
+    pictures = PicturesField(label=gettext_lazy("图片"), required=False)
+    employee = WordsField(
+        label=gettext_lazy("涉及的员工"),
+        required=False,
+        max_length=40,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    is_anonymous = forms.BooleanField(label=gettext_lazy("匿名投诉，不留姓名和电话"), required=False)
+    phone = WordsField(
+        label=gettext_lazy("联系电话"),
+        required=False,
+        max_length=30,
+        widget=forms.TextInput(attrs={"type": "tel", "inputmode": "tel", "autocomplete": "tel"}),
+    )
+    name = WordsField(
+        label=gettext_lazy("称呼"),
+        required=False,
+        max_length=60,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    # Nobody sees it and nobody fills it in, except programs that fill in everything.
+    website = forms.CharField(required=False, widget=forms.TextInput(attrs={"tabindex": "-1", "autocomplete": "off"}))
+    key = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, projects: Iterable[Project], place: Any = None, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.place = place
+        known = list(projects)
+        field = self.fields["project"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = Project.objects.filter(pk__in=[project.pk for project in known])
+        # The place is known from the poster's code, or there is only one: nothing to choose.
+        self.only = place.project if place else known[0] if len(known) == 1 else None
+        if self.only:
+            del self.fields["project"]
+        self.fields["key"].initial = uuid.uuid4
+
+    @property
+    def is_trap(self) -> bool:
+        return bool(self.data.get("website"))
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        if self.only:
+            values["project"] = self.only
+        if values.get("kind") != Kind.COMPLAINT:
+            values["is_anonymous"] = False
+        if values.get("kind") == Kind.REPAIR and not values.get("room") and "room" not in self.errors:
+            self.add_error("room", _("请填写房号；公共区域请写位置，如“地库 B 区电梯口”。"))
+        if values["is_anonymous"]:
+            values |= {"phone": "", "name": ""}
+            self.errors.pop("phone", None)
+        elif "phone" not in self.errors:
+            self._clean_phone(values)
+        words = f"{values.get('description', '')}{values.get('employee', '')}"
+        if len(words) > 4980 and values.get("employee"):
+            self.add_error("description", _("内容太长了，请精简一些。"))
+        return values
+
+    def clean_key(self) -> str:
+        """Only such keys as we hand out: a short one somebody chose could meet another's."""
+        try:
+            return str(uuid.UUID(self.cleaned_data["key"]))
+        except ValueError:
+            return str(uuid.uuid4())
+
+    def _clean_phone(self, values: dict[str, Any]) -> None:
+        try:
+            values["phone"] = phones.normalise(values.get("phone", ""))
+        except Invalid as refusal:
+            self.add_error("phone", str(refusal.detail))
+            return
+        if not values["phone"]:
+            self.add_error("phone", _("请留一个电话，处理时要与您联系。"))
+
+    def renew_key(self) -> None:
+        """The next sending is another request."""
+        self.data = self.data.copy()
+        self.data["key"] = str(uuid.uuid4())
+
+
+class RateForm(forms.Form):
+    grade = forms.TypedChoiceField(
+        choices=[(grade, words) for grade, words in GRADES.items()],
+        coerce=int,
+        error_messages={"required": gettext_lazy("请点一个表情。"), "invalid_choice": gettext_lazy("请点一个表情。")},
+    )
+    comment = WordsField(
+        label=gettext_lazy("想说点什么"),
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    round = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+
+class SupplementForm(forms.Form):
+    note = WordsField(
+        label=gettext_lazy("补充说明"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
+    )
+    pictures = PicturesField(label=gettext_lazy("图片"), required=False)
+
+
+class ReasonForm(forms.Form):
+    """Why it should be taken up again, or is withdrawn."""
+
+    reason = WordsField(
+        label=gettext_lazy("原因"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
