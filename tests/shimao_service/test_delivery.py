@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -255,3 +257,41 @@ def test_a_slow_sender_does_not_undo_what_somebody_decided(route, supervisor):
     delivery.retry([claimed.pk], by=supervisor, now=NOW)
     assert delivery._mark(claimed, status=NoticeStatus.SENT, sent_at=NOW, error="") == 0
     assert only().status == NoticeStatus.PENDING
+
+
+def test_a_slow_sender_does_not_speak_for_the_next_one(route, supervisor):
+    route()
+    mail()
+    (slow,) = delivery.claim("email", now=NOW)
+    later = NOW + timedelta(hours=1)
+    delivery.expire(now=later)
+    delivery.retry([slow.pk], by=supervisor, now=later)
+    delivery.claim("email", now=later)
+    assert delivery._mark(slow, status=NoticeStatus.DEAD, error="550") == 0
+    assert only().status == NoticeStatus.SENDING
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_claim_neither_waits_for_nor_takes_what_another_is_just_claiming():
+    for key in "abcd":
+        mail(key)
+    held, may_end = threading.Event(), threading.Event()
+
+    def hold_two():
+        with transaction.atomic():
+            list(Notice.objects.select_for_update().filter(key__in="ab"))
+            held.set()
+            may_end.wait(20)
+        connection.close()
+
+    thread = threading.Thread(target=hold_two)
+    thread.start()
+    try:
+        assert held.wait(10)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        assert {notice.key for notice in delivery.claim("email", now=NOW)} == {"c", "d"}
+    finally:
+        may_end.set()
+        thread.join()
+        connection.close()
