@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django import forms
@@ -60,7 +61,9 @@ STEPS = {
 AVATAR_TONES = 6
 
 
+@lru_cache(maxsize=512)
 def icon(name: str, css: str = "") -> SafeString:
+    """An icon's markup; kept, since a list asks for the same few hundreds of times."""
     return format_html(
         '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
         css,
@@ -80,6 +83,11 @@ def badge(label: Any, *, tone: str = "muted", icon_name: str = "", solid: bool =
 
 
 def step_dots(step: str, tone: str) -> SafeString:
+    return _step_dots(step, tone, get_language())
+
+
+@lru_cache(maxsize=256)
+def _step_dots(step: str, tone: str, language: str | None) -> SafeString:
     """The five steps as dots. Without a step, or with the tone ``done``, all are done; ``muted``: none is."""
     steps = list(STEPS)
     if step in steps and tone not in ("done", "muted"):
@@ -91,6 +99,32 @@ def step_dots(step: str, tone: str) -> SafeString:
         tones = ["todo" if tone == "muted" else "done"] * len(steps)
     dots = format_html_join("", '<i class="dot dot--{}"></i>', ((name,) for name in tones))
     return format_html('<span class="dots" role="img" aria-label="{}" title="{}">{}</span>', words, words, dots)
+
+
+@lru_cache(maxsize=256)
+def look_badge(table: str, code: str, language: str | None) -> SafeString:
+    """The badge of a known kind, urgency or status in one language; empty for an unknown code."""
+    look = {"kind": KINDS, "urgency": URGENCIES, "status": STATUSES}[table].get(code)
+    if look is None:
+        return SafeString("")
+    if table == "kind":
+        return kind_badge(code, look.label)
+    return badge(look.label, tone=look.tone, icon_name=look.icon, solid=table == "urgency")
+
+
+def kind_badge(code: str, label: Any) -> SafeString:
+    return format_html('<span class="badge kind kind--{}">{}{}</span>', code, icon(KINDS[code].icon), label)
+
+
+@lru_cache(maxsize=4096)
+def avatar(name: str, with_name: bool, detail: str) -> SafeString:
+    face = format_html(
+        '<span class="avatar avatar--{}" aria-hidden="true">{}</span>', avatar_tone(name), name[0].upper()
+    )
+    if not with_name:
+        return face
+    extra = format_html(' <span class="muted">{}</span>', detail) if detail else ""
+    return format_html('<span class="who">{}<span class="who-name">{}{}</span></span>', face, name, extra)
 
 
 def avatar_tone(name: str) -> int:

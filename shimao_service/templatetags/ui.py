@@ -16,6 +16,7 @@ from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from shimao_service import looks, privacy
@@ -38,29 +39,26 @@ def badge(label: Any, tone: str = "muted", icon: str = "", solid: bool = False) 
 @register.simple_tag
 def kind_badge(kind: str, label: Any = "") -> SafeString:
     """The kind of a request, in its own hue (status colours are kept for statuses)."""
-    look = looks.KINDS.get(kind)
-    if look is None:
-        return looks.badge(label or kind)
-    return format_html(
-        '<span class="badge kind kind--{}">{}{}</span>', kind, looks.icon(look.icon), label or look.label
-    )
+    if kind in looks.KINDS and label:
+        return looks.kind_badge(kind, label)
+    return looks.look_badge("kind", kind, get_language()) or looks.badge(label or kind)
 
 
 @register.simple_tag
 def urgency_badge(urgency: str, label: Any = "") -> SafeString:
     """Solid red for what cannot wait, nothing for what can."""
     look = looks.URGENCIES.get(urgency)
-    if look is None:
-        return SafeString("")
-    return looks.badge(label or look.label, tone=look.tone, icon_name=look.icon, solid=True)
+    if look and label:
+        return looks.badge(label, tone=look.tone, icon_name=look.icon, solid=True)
+    return looks.look_badge("urgency", urgency, get_language())
 
 
 @register.simple_tag
 def status_badge(status: str, label: Any = "") -> SafeString:
     look = looks.STATUSES.get(status)
-    if look is None:
-        return looks.badge(label or status)
-    return looks.badge(label or look.label, tone=look.tone, icon_name=look.icon)
+    if look and label:
+        return looks.badge(label, tone=look.tone, icon_name=look.icon)
+    return looks.look_badge("status", status, get_language()) or looks.badge(label or status)
 
 
 @register.simple_tag
@@ -72,15 +70,7 @@ def step_dots(step: str, tone: str = "moving") -> SafeString:
 @register.simple_tag
 def avatar(name: str, with_name: bool = False, detail: Any = "") -> SafeString:
     """The first character of a name on a colour that stays the same for that name."""
-    if not name:
-        return SafeString("")
-    face = format_html(
-        '<span class="avatar avatar--{}" aria-hidden="true">{}</span>', looks.avatar_tone(name), name[0].upper()
-    )
-    if not with_name:
-        return face
-    extra = format_html(' <span class="muted">{}</span>', detail) if detail else ""
-    return format_html('<span class="who">{}<span class="who-name">{}{}</span></span>', face, name, extra)
+    return looks.avatar(str(name), bool(with_name), str(detail or "")) if name else SafeString("")
 
 
 @register.filter
