@@ -114,6 +114,8 @@ DATABASES = {"default": env.db_url_config(DATABASE_URL) if DATABASE_URL else {"N
 DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql" if DATABASE_URL else "shimao_service.embedded.absent"
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", 60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# A database that does not answer is told by /readyz, not waited for.
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 # pgbouncer in transaction mode keeps no server-side cursors.
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("PGBOUNCER", False)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
