@@ -15,7 +15,7 @@ preload_app = True
 max_requests = 5000
 max_requests_jitter = 500
 # Heartbeats in memory: on a slow disk they would block, and workers be killed for it.
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
 # No control socket: nothing asks it, and its file would be one more thing a crash can leave.
 control_socket_disable = True
 

@@ -47,7 +47,7 @@ class Command(BaseCommand):
             except DatabaseError as error:
                 reason = str(error).strip().splitlines()[0]
                 raise CommandError(
-                    f"数据库结构升级失败；演示可用 make reset 清空。 / Migrating failed (make reset empties a demo): {reason}",
+                    f"数据库结构升级失败（演示可用 make reset 清空）。 / Migrating failed: {reason}",
                     returncode=2,
                 ) from error
 
