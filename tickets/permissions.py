@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from shimao_service.actors import Actor
@@ -15,7 +17,7 @@ from shimao_service.exceptions import Forbidden
 from staff.access import Viewer
 from staff.permissions import Permission as P
 from tickets.models import Ticket
-from tickets.statuses import MOVES, Kind, Status, Verb
+from tickets.statuses import MOVES, REOPEN_DAYS, ROUNDS_BEFORE_CONCLUDING, Kind, Status, Verb
 
 Relation = Callable[[Ticket, Viewer], bool]
 
@@ -80,7 +82,12 @@ RULES: dict[str, Rule] = {
     Verb.CANCEL: Rule((Way(P.TICKET_CANCEL),), owner=True),
     Verb.AMEND: Rule((Way(P.TICKET_AMEND),)),
     Verb.ATTEMPT: Rule(
-        (Way(P.TICKET_FEED_BACK), Way(P.TICKET_FOLLOW_UP), Way(P.TICKET_HANDLE, is_handler), Way(None, is_first_receiver))
+        (
+            Way(P.TICKET_FEED_BACK),
+            Way(P.TICKET_FOLLOW_UP),
+            Way(P.TICKET_HANDLE, is_handler),
+            Way(None, is_first_receiver),
+        )
     ),
     Verb.SUPPLEMENT: Rule((Way(P.TICKET_FOLLOW_UP), Way(P.TICKET_REGISTER)), owner=True),
     Verb.JUDGE: Rule((Way(P.TICKET_JUDGE, is_not_handler),)),
@@ -138,7 +145,9 @@ def check_stands_right(verb: str, ticket: Ticket, by: Actor) -> None:
         raise Forbidden(_("已有人接手处理，如需撤销请联系前台。"))
     holder = ticket.handler.name if ticket.handler_id and ticket.handler else ""
     if holder:
-        raise Forbidden(_("这张工单由 %(name)s 负责，只有本人可以“%(verb)s”。") % {"name": holder, "verb": Verb(verb).label})
+        raise Forbidden(
+            _("这张工单由 %(name)s 负责，只有本人可以“%(verb)s”。") % {"name": holder, "verb": Verb(verb).label}
+        )
     raise Forbidden(_("这张工单不由您负责，不能“%(verb)s”。") % {"verb": Verb(verb).label})
 
 
@@ -155,20 +164,54 @@ def can(verb: str, ticket: Ticket, by: Actor) -> bool:
     return is_legal(verb, ticket) and has_power(verb, ticket.project_id, by) and stands_right(verb, ticket, by)
 
 
+def has_talked(ticket: Ticket) -> bool:
+    """Whether a supervisor spoke with the owner since the second round began (what concluding asks for)."""
+    return ticket.events.filter(verb=Verb.TALK, round__gte=ROUNDS_BEFORE_CONCLUDING).exists()
+
+
+def is_ready(verb: str, ticket: Ticket, by: Actor, now: datetime) -> bool:
+    """Whether the details that the verb itself looks at allow it too, so that no button leads to a refusal."""
+    if verb == Verb.RATE and by.is_employee:
+        if ticket.grade is not None or ticket.status == Status.CLOSED:
+            return False
+        late = ticket.status == Status.AWAITING_SUMMARY
+        return not late or (ticket.concluded_at is None and now <= ticket.status_at + timedelta(days=REOPEN_DAYS))
+    if verb == Verb.REOPEN and ticket.closed_at is not None:
+        return now <= ticket.closed_at + timedelta(days=REOPEN_DAYS)
+    if verb == Verb.CONCLUDE:
+        return ticket.dissatisfied_rounds >= ROUNDS_BEFORE_CONCLUDING and has_talked(ticket)
+    return True
+
+
 # The likely one first: what the person would do next stands first among the buttons.
 LIKELY = (
-    Verb.ARRIVE, Verb.ACCEPT, Verb.COMPLETE, Verb.RESUME, Verb.DISPATCH, Verb.ANSWER_ON_SPOT, Verb.FEED_BACK,
-    Verb.RATE, Verb.SUMMARISE, Verb.FOLLOW_UP, Verb.HOLD, Verb.TRANSFER, Verb.RETURN, Verb.ATTEMPT, Verb.JUDGE,
-    Verb.TALK, Verb.REOPEN, Verb.AMEND, Verb.SUPPLEMENT, Verb.LINK, Verb.HAND_OVER, Verb.CONCLUDE, Verb.REVOKE_LINK,
+    Verb.CONCLUDE, Verb.ACCEPT, Verb.ARRIVE, Verb.COMPLETE, Verb.RESUME, Verb.DISPATCH, Verb.ANSWER_ON_SPOT,
+    Verb.FEED_BACK, Verb.RATE, Verb.SUMMARISE, Verb.FOLLOW_UP, Verb.HOLD, Verb.TRANSFER, Verb.RETURN, Verb.ATTEMPT,
+    Verb.JUDGE, Verb.REOPEN, Verb.AMEND, Verb.SUPPLEMENT, Verb.LINK, Verb.TALK, Verb.HAND_OVER, Verb.REVOKE_LINK,
     Verb.CANCEL,
 )  # fmt: skip
 
 
-def available(ticket: Ticket, by: Actor) -> list[Verb]:
+def likelihood(verb: Verb, ticket: Ticket) -> float:
+    """Where the verb stands among the buttons of this very request; small is early."""
+    place = float(LIKELY.index(verb))
+    if verb == Verb.ARRIVE and (ticket.kind != Kind.REPAIR or ticket.arrived_at is not None):
+        return LIKELY.index(Verb.RETURN) + 0.5  # a second visit, or nowhere to go: it can be told, but is not next
+    if verb == Verb.ANSWER_ON_SPOT and ticket.kind == Kind.CONSULTATION:
+        return LIKELY.index(Verb.DISPATCH) - 0.5
+    if verb == Verb.JUDGE and ticket.kind == Kind.PRAISE:
+        return 0.5
+    if verb == Verb.JUDGE and ticket.is_valid is not None:
+        return LIKELY.index(Verb.REVOKE_LINK) + 0.5
+    if verb == Verb.ATTEMPT and ticket.status in (Status.COMPLETED, Status.FED_BACK):
+        return LIKELY.index(Verb.RATE) + 0.5
+    if verb == Verb.TALK and ticket.dissatisfied_rounds >= ROUNDS_BEFORE_CONCLUDING:
+        return LIKELY.index(Verb.FOLLOW_UP) - 0.5
+    return place
+
+
+def available(ticket: Ticket, by: Actor, *, now: datetime | None = None) -> list[Verb]:
     """The moves ``by`` may make now, the likely one first."""
-    verbs = [verb for verb in LIKELY if can(verb, ticket, by)]
-    if Verb.ACCEPT in verbs and Verb.ARRIVE in verbs:
-        # Before it is accepted, accepting comes first; arriving accepts as well.
-        verbs.remove(Verb.ACCEPT)
-        verbs.insert(0, Verb.ACCEPT)
-    return verbs
+    moment = now or timezone.now()
+    verbs = [verb for verb in LIKELY if can(verb, ticket, by) and is_ready(verb, ticket, by, moment)]
+    return sorted(verbs, key=lambda verb: likelihood(verb, ticket))
