@@ -75,9 +75,10 @@ function watch(form) {
 const forms = document.querySelectorAll("form[data-draft]");
 const sent = sessionStorage.getItem(SENT);
 if (sent && ![...forms].some((form) => nameOf(form) === sent)) {
-  // The next page is another one: what was sent has arrived. (On the sign-in page it has not: the session ran out.)
+  // The next page is another one, seen by the same person: what was sent has arrived. Somebody else, or
+  // nobody (the sign-in page), means that the session ran out; then the draft stays for its writer.
   sessionStorage.removeItem(SENT);
-  if (document.body.dataset.user || user === "guest") forget(sent);
+  if (sent.startsWith(`${PREFIX}${user}:`)) forget(sent);
 }
 forms.forEach(watch);
 document.addEventListener("content:added", (event) => event.detail.querySelectorAll("form[data-draft]").forEach(watch));
