@@ -114,7 +114,7 @@ def announce(ticket: Ticket, events: Sequence[Event], *, by: Actor, now: datetim
             outbox.Draft(
                 key=f"ticket:{ticket.pk}:e{event.seq}",
                 recipients=people,
-                kind=f"ticket.{telling.kind}",
+                kind=f"ticket_{telling.kind}",
                 title=str(telling.title) % about(ticket),
                 body=ticket.headline
                 if event.verb in (Verb.REGISTER, Verb.DISPATCH, Verb.TRANSFER)
@@ -149,7 +149,7 @@ def satisfaction_draft(ticket: Ticket, key: str) -> outbox.Draft:
         key=key,
         recipients=[f"ticket:{ticket.pk}"],
         channels=("email",),
-        kind="owner.satisfaction",
+        kind="owner_satisfaction",
         title=_("您的%(kind)s %(number)s 已有结果，请评价")
         % {"kind": Kind(ticket.kind).label, "number": ticket.number},
         body=_("您好，您反映的事项已处理并回复。请打开下面的链接查看结果并评价，只需点一下。"),

@@ -119,7 +119,7 @@ def draft(ticket: Ticket, due: Due) -> list[outbox.Draft]:
         outbox.Draft(
             key=due.key(ticket),
             recipients=people,
-            kind=f"ticket.{due.reminder}",
+            kind=f"ticket_{due.reminder}",
             title=str(WORDS[due.reminder]) % notices.about(ticket),
             body=ticket.headline,
             url=ticket.get_absolute_url(),

@@ -185,7 +185,7 @@ def test_an_anonymous_complaint_leaves_no_trace_for_the_accused_and_those_below(
         assert not Ticket.objects.visible_to(viewer_of(person)).filter(pk=ticket.pk).exists(), name
         assert inbox(person, ticket) == set(), name
     assert Ticket.objects.visible_to(viewer_of(cast.manager)).filter(pk=ticket.pk).exists()
-    assert "ticket.registered" in inbox(cast.department_manager, ticket), "the next one up hears it"
+    assert "ticket_registered" in inbox(cast.department_manager, ticket), "the next one up hears it"
     reminders.remind(timezone.now() + timedelta(hours=3))
     assert inbox(cast.supervisor, ticket) == inbox(cast.frontdesk, ticket) == set()
 
@@ -230,7 +230,7 @@ def test_when_the_first_receiver_leaves_the_loop_goes_on_and_the_history_keeps_t
         assert [term.employee.name for term in terms] == ["林静", "陈晓雯"]
         assert terms[0].ended_at is not None and terms[1].ended_at is None
         assert ticket.events.order_by("seq").first().actor_name == "林静"
-    assert "ticket.handed_over" in inbox(cast.supervisor, kept)
+    assert "ticket_handed_over" in inbox(cast.supervisor, kept)
 
 
 def test_a_named_successor_takes_over_what_a_leaver_kept(cast):
@@ -258,7 +258,7 @@ def test_the_response_clock_does_not_start_again_after_a_return(cast):
     ticket = lifecycle.dispatch(ticket, by=cast.by("frontdesk"), handler=cast.handler2)
     assert Clock.objects.get(ticket=ticket, name="response").due_at == due
     ticket = lifecycle.return_(ticket, by=cast.by("handler2"), reason="也不是我的")
-    assert "ticket.returned" in inbox(cast.supervisor, ticket), "the second return tells the supervisor"
+    assert "ticket_returned" in inbox(cast.supervisor, ticket), "the second return tells the supervisor"
 
 
 def test_a_hold_stops_the_clocks_and_other_reasons_do_not(cast):
@@ -290,7 +290,7 @@ def test_a_verified_praise_reaches_the_employee(cast):
     ticket = register(cast, kind=Kind.PRAISE, description="周师傅服务好", subjects=[cast.handler])
     ticket = lifecycle.judge(ticket, by=cast.by("supervisor"), valid=True)
     assert ticket.status == Status.CLOSED and ticket.is_valid
-    assert "ticket.judged" in inbox(cast.handler, ticket)
+    assert "ticket_judged" in inbox(cast.handler, ticket)
 
 
 def test_bulk_confirmation_takes_ordinary_requests_and_says_why_not_the_others(cast):
