@@ -26,7 +26,8 @@ MOST = 9
 MAX_BYTES = 15 * 1024 * 1024
 # A 108-megapixel phone picture passes; a decompression bomb does not.
 MAX_PIXELS = 120_000_000
-FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "MPO")
+# An MPO, as some phones write it, is opened as the JPEG it begins with.
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP")
 EDGE, THUMB_EDGE = 2048, 360
 
 

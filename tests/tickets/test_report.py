@@ -143,7 +143,8 @@ def test_opening_the_form_changes_nothing(form):
 
 # --- where and who -------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    "room", ["1502", "1502室", "2-1502", "3-2-1502", "３－２－１５０２", "3号楼2单元1502室", "2单元 1502", "3栋2单元1502房"]
+    "room",
+    ["1502", "1502室", "2-1502", "3-2-1502", "３－２－１５０２", "3号楼2单元1502室", "2单元 1502", "3栋2单元1502房"],
 )
 def test_a_room_is_understood_as_people_write_it(form, room):
     form.send(room=room)
@@ -276,7 +277,12 @@ def test_a_wrong_field_is_named_and_the_rest_is_kept(form, fields, said):
 
 @pytest.mark.parametrize("words", ["漏水😭😭", "漏\x00水", "a\ud800b", "<script>alert(1)</script>", "第一行\r\n第二行"])
 def test_odd_characters_are_taken_as_they_are(form, words):
-    body = {"kind": "repair", "room": "1502", "phone": "13812345678", "description": words.encode("utf-8", "ignore").decode()}
+    body = {
+        "kind": "repair",
+        "room": "1502",
+        "phone": "13812345678",
+        "description": words.encode("utf-8", "ignore").decode(),
+    }
     assert form.client.post(form.address, body).status_code == 302
     ticket = Ticket.objects.get()
     assert "\x00" not in ticket.description and "\r" not in ticket.description

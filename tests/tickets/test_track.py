@@ -1,0 +1,296 @@
+"""The owner's page of one request: what it tells, what it keeps to itself, and what its holder may do."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from PIL import Image
+
+from tests.factories import owner_actor, register, walk
+from tickets import lifecycle, links, pictures, story
+from tickets.models import Attachment, Rating, Ticket
+from tickets.statuses import Channel, Kind, Liability, Status, Verb
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def holder(client: Client) -> SimpleNamespace:
+    """Whoever holds the link: ``holder.reads(ticket)``, ``holder.does(ticket, "rate", grade=4)``."""
+
+    def reads(ticket: Ticket) -> str:
+        ticket.refresh_from_db()
+        return client.get(links.path(ticket)).content.decode()
+
+    def does(ticket: Ticket, move: str, **values):
+        ticket.refresh_from_db()
+        return client.post(reverse(f"track-{move}", args=[links.token(ticket)]), values)
+
+    return SimpleNamespace(reads=reads, does=does, client=client)
+
+
+def picture(colour: str = "teal") -> SimpleUploadedFile:
+    out = io.BytesIO()
+    Image.new("RGB", (320, 240), colour).save(out, "JPEG")
+    return SimpleUploadedFile("p.jpg", out.getvalue(), content_type="image/jpeg")
+
+
+# --- what it tells -------------------------------------------------------------------------------
+@pytest.mark.parametrize(("status", "said"), [
+    (Status.REGISTERED, "已收到，正在安排人员"),
+    (Status.DISPATCHED, "已派给周师傅，等待接单"),
+    (Status.IN_PROGRESS, "周师傅正在处理"),
+    (Status.ON_HOLD, "暂缓：正在等配件"),
+    (Status.COMPLETED, "已处理完成，稍后回复您"),
+    (Status.FED_BACK, "处理得怎么样"),
+    (Status.AWAITING_SUMMARY, "您的评价：非常满意"),
+    (Status.CLOSED, "已办结"),
+    (Status.CANCELLED, "已作废"),
+])  # fmt: skip
+def test_every_status_is_told_in_the_owners_words(cast, holder, status, said):
+    assert said in holder.reads(walk(cast, status))
+
+
+def test_the_story_names_departments_and_family_names_only(cast, holder):
+    page = holder.reads(walk(cast, Status.CLOSED))
+    assert "工程部 周师傅" in page and "软管已更换，请留意" in page
+    assert not any(name in page for name in ("周建国", "林静", "张建国", "138"))
+
+
+def test_what_colleagues_write_for_each_other_stays_with_them(cast, holder):
+    ticket = walk(cast, Status.IN_PROGRESS)
+    by = cast.by
+    lifecycle.follow_up(ticket, by=by("handler"), note="内部：业主难缠")
+    lifecycle.follow_up(ticket, by=by("handler"), note="软管明天到货", answered=True)
+    lifecycle.attempt(ticket, by=by("frontdesk"), channel="phone", note="内部：不接电话")
+    lifecycle.transfer(ticket, by=by("handler"), reason="内部：我搞不定", handler=cast.handler2)
+    lifecycle.return_(ticket, by=by("handler2"), reason="内部：不归我管")
+    lifecycle.talk(ticket, by=by("supervisor"), note="内部：安抚")
+    lifecycle.supplement(ticket, by=by("frontdesk"), note="内部：业主是邻居刘芳的亲戚")
+    other = register(cast, owner=cast.neighbour, unit=cast.unit_below)
+    lifecycle.link(ticket, other, by=by("frontdesk"), note="内部：楼下也漏")
+    lifecycle.cancel(ticket, by=by("supervisor"), reason="内部：重复登记")
+    page = holder.reads(ticket)
+    assert "软管明天到货" in page
+    assert "内部" not in page and "刘芳" not in page and other.number not in page
+
+
+def test_liability_and_cause_are_never_shown(cast, holder):
+    ticket = walk(cast, Status.AWAITING_SUMMARY)
+    lifecycle.summarise(
+        ticket, by=cast.by("frontdesk"), cause="业主私自改管", liability=Liability.OWNER, improvement="加强巡查"
+    )
+    page = holder.reads(ticket)
+    assert not any(words in page for words in ("私自改管", "业主自身", "加强巡查", "责任归属"))
+
+
+def test_whom_a_complaint_is_about_and_its_verdict_are_not_shown(cast, holder):
+    ticket = register(
+        cast, kind=Kind.COMPLAINT, description="上门收费", category=cast.complaint_category, subjects=[cast.handler]
+    )
+    lifecycle.judge(ticket, by=cast.by("supervisor"), valid=False, note="查无实据")
+    page = holder.reads(ticket)
+    assert "周" not in page and "查无实据" not in page and "无效" not in page
+
+
+def test_every_verb_is_either_told_or_kept_on_purpose():
+    kept = {
+        Verb.ANSWER_ON_SPOT, Verb.ATTEMPT, Verb.HAND_OVER, Verb.JUDGE, Verb.LINK, Verb.UNLINK, Verb.REVOKE_LINK,
+        Verb.TALK,
+    }  # fmt: skip
+    assert set(Verb) == kept | set(story.WORDS)
+
+
+def test_a_promise_that_was_broken_is_admitted(cast, holder):
+    ticket = register(cast, urgency="urgent", now=timezone.now() - timedelta(hours=3))
+    assert "现在晚了，很抱歉" in holder.reads(ticket)
+
+
+def test_earlier_rounds_are_folded(cast, holder):
+    ticket = walk(cast, Status.FED_BACK)
+    lifecycle.rate(ticket, by=owner_actor(ticket), grade=2, comment="还在漏")
+    page = holder.reads(ticket)
+    assert "第 1 次处理" in page and "重新处理，已派给工程部 周师傅" in page and page.count("还在漏") == 1
+
+
+# --- rating --------------------------------------------------------------------------------------
+def test_one_tap_rates_and_the_page_thanks(cast, holder):
+    ticket = walk(cast, Status.FED_BACK)
+    answer = holder.does(ticket, "rate", grade="4", comment="师傅很细心", round="1")
+    assert answer.status_code == 302
+    rating = Rating.objects.get()
+    assert (rating.grade, rating.comment, rating.source) == (4, "师傅很细心", "link")
+    page = holder.reads(ticket)
+    assert "您的评价：满意" in page and "谢谢" in page and "处理得怎么样" not in page
+
+
+@pytest.mark.parametrize("grade", ["2", "1"])
+def test_a_dissatisfied_owner_is_told_that_it_is_done_again(cast, holder, grade):
+    ticket = walk(cast, Status.FED_BACK)
+    answer = holder.does(ticket, "rate", grade=grade, round="1")
+    page = holder.client.get(answer["Location"]).content.decode()
+    ticket.refresh_from_db()
+    assert (ticket.status, ticket.round, ticket.handler) == (Status.DISPATCHED, 2, cast.handler)
+    assert "已安排重新处理" in page
+
+
+def test_a_second_tap_is_answered_kindly_and_changes_nothing(cast, holder):
+    ticket = walk(cast, Status.FED_BACK)
+    holder.does(ticket, "rate", grade="4", round="1")
+    again = holder.does(ticket, "rate", grade="1", round="1")
+    assert again.status_code == 409 and "您已经评价过了，谢谢" in again.content.decode()
+    assert Rating.objects.get().grade == 4
+
+
+def test_a_tap_on_an_old_page_does_not_rate_the_new_round(cast, holder):
+    ticket = walk(cast, Status.FED_BACK)
+    holder.does(ticket, "rate", grade="2", round="1")
+    again = holder.does(ticket, "rate", grade="2", round="1")
+    assert again.status_code == 409 and "已经在重新处理了" in again.content.decode()
+    assert Rating.objects.count() == 1
+
+
+def test_a_colleagues_note_meanwhile_does_not_stop_the_tap(cast, holder):
+    ticket = walk(cast, Status.FED_BACK)
+    lifecycle.attempt(ticket, by=cast.by("frontdesk"), channel="phone")
+    assert holder.does(ticket, "rate", grade="5", round="1").status_code == 302
+
+
+def test_the_owners_own_word_replaces_what_staff_recorded(cast, holder):
+    ticket = walk(cast, Status.FED_BACK)
+    lifecycle.rate(ticket, by=cast.by("frontdesk"), grade=5, channel=Channel.PHONE)
+    assert "我们代您记录的是“非常满意”" in holder.reads(ticket)
+    holder.does(ticket, "rate", grade="3", round="1")
+    assert [r.grade for r in Rating.objects.filter(replaced_at=None)] == [3] and Rating.objects.count() == 2
+
+
+def test_a_late_rating_counts_for_thirty_days(cast, holder):
+    now = timezone.now()
+    ticket = walk(cast, Status.FED_BACK, now=now - timedelta(days=9))
+    lifecycle.time_out(ticket, now=now - timedelta(days=1))
+    assert "处理得怎么样" in holder.reads(ticket)
+    holder.does(ticket, "rate", grade="2", round="1")
+    ticket.refresh_from_db()
+    assert ticket.round == 2
+
+    old = walk(cast, Status.FED_BACK, now=now - timedelta(days=60))
+    lifecycle.time_out(old, now=now - timedelta(days=40))
+    assert "处理得怎么样" not in holder.reads(old)
+    assert holder.does(old, "rate", grade="2", round="1").status_code == 409
+
+
+@pytest.mark.parametrize("grade", ["", "0", "6", "满意", "4.5"])
+def test_a_grade_that_is_none_is_refused(cast, holder, grade):
+    answer = holder.does(walk(cast, Status.FED_BACK), "rate", grade=grade, comment="写了很多字")
+    assert (
+        answer.status_code == 400
+        and "请点一个表情" in answer.content.decode()
+        and "写了很多字" in answer.content.decode()
+    )
+
+
+# --- adding, asking again, taking back -----------------------------------------------------------
+def test_words_and_pictures_can_be_added_while_it_is_open(cast, holder):
+    ticket = walk(cast, Status.IN_PROGRESS)
+    holder.does(ticket, "supplement", note="下午三点后在家", pictures=[picture()])
+    page = holder.reads(ticket)
+    assert "您的补充" in page and "下午三点后在家" in page
+    assert reverse("track-thumbnail", args=[links.token(ticket), Attachment.objects.get().pk]) in page
+    assert holder.does(walk(cast, Status.CLOSED), "supplement", note="x").status_code == 409
+
+
+def test_an_empty_addition_is_refused(cast, holder):
+    answer = holder.does(register(cast), "supplement", note="  ")
+    assert answer.status_code == 400 and "请写点什么" in answer.content.decode()
+
+
+def test_a_hostile_file_is_refused_and_the_words_kept(cast, holder):
+    bad = SimpleUploadedFile("a.svg", b"<svg onload='x()'/>", content_type="image/svg+xml")
+    answer = holder.does(register(cast), "supplement", note="门口的照片", pictures=[bad])
+    assert answer.status_code == 400 and "门口的照片" in answer.content.decode() and not Attachment.objects.exists()
+
+
+def test_it_can_be_taken_up_again_for_thirty_days(cast, holder):
+    ticket = walk(cast, Status.CLOSED)
+    assert holder.does(ticket, "reopen", **{"reopen-reason": ""}).status_code == 400
+    holder.does(ticket, "reopen", **{"reopen-reason": "又漏了", "reopen-version": str(ticket.version)})
+    ticket.refresh_from_db()
+    assert (ticket.status, ticket.round) == (Status.DISPATCHED, 2)
+    old = walk(cast, Status.CLOSED, now=timezone.now() - timedelta(days=40))
+    assert "请重新处理" not in holder.reads(old)
+    assert holder.does(old, "reopen", **{"reopen-reason": "又漏了"}).status_code == 409
+
+
+def test_a_stale_page_is_refused_and_keeps_the_reason(cast, holder):
+    ticket = walk(cast, Status.COMPLETED)
+    answer = holder.does(ticket, "reopen", **{"reopen-reason": "根本没修好", "reopen-version": "1"})
+    page = answer.content.decode()
+    assert answer.status_code == 409 and "根本没修好" in page and "刚刚有了新动态" in page
+    assert f'value="{ticket.version}"' in page, "sending it again goes through"
+
+
+def test_it_can_be_withdrawn_while_nobody_has_it(cast, holder):
+    ticket = register(cast)
+    holder.does(ticket, "withdraw", **{"withdraw-version": "1"})
+    ticket.refresh_from_db()
+    assert ticket.status == Status.CANCELLED and ticket.cancelled_by_owner
+    assert "您已撤销" in holder.reads(ticket)
+
+
+def test_once_somebody_has_it_the_desk_is_asked_instead(cast, holder):
+    ticket = walk(cast, Status.DISPATCHED)
+    assert "撤销" not in holder.reads(ticket).partition("<main")[2]
+    answer = holder.does(ticket, "withdraw", **{"withdraw-reason": "不用了"})
+    assert answer.status_code == 403 and "请联系前台" in answer.content.decode()
+    ticket.refresh_from_db()
+    assert ticket.status == Status.DISPATCHED
+
+
+@pytest.mark.parametrize("move", ["rate", "supplement", "reopen", "withdraw"])
+def test_opening_a_moves_address_moves_nothing(cast, holder, move):
+    ticket = walk(cast, Status.FED_BACK)
+    answer = holder.client.get(reverse(f"track-{move}", args=[links.token(ticket)]), {"grade": "1", "reason": "x"})
+    assert answer.status_code == 302 and answer["Location"] == links.path(ticket)
+    version = ticket.version
+    ticket.refresh_from_db()
+    assert ticket.version == version
+
+
+def test_it_works_where_the_referrer_is_kept_back(cast):
+    strict = Client(enforce_csrf_checks=True, headers={"origin": "null"})
+    ticket = walk(cast, Status.FED_BACK)
+    assert strict.post(reverse("track-rate", args=[links.token(ticket)]), {"grade": "4"}).status_code == 302
+
+
+# --- pictures ------------------------------------------------------------------------------------
+def test_the_holder_sees_his_own_pictures_and_the_results_and_no_others(cast, holder):
+    ticket = walk(cast, Status.IN_PROGRESS)
+    read = pictures.read
+    lifecycle.supplement(ticket, by=owner_actor(ticket), pictures=read([picture("red")]))
+    lifecycle.follow_up(ticket, by=cast.by("handler"), note="内部照片", pictures=read([picture("green")]))
+    lifecycle.complete(ticket, by=cast.by("handler"), result="修好", pictures=read([picture("blue")]))
+    sent, internal, result = Attachment.objects.order_by("pk")
+    other = register(cast)
+    ticket.refresh_from_db()
+    for attachment, status in ((sent, 200), (internal, 404), (result, 200)):
+        for name in ("track-picture", "track-thumbnail"):
+            answer = holder.client.get(reverse(name, args=[links.token(ticket), attachment.pk]))
+            assert answer.status_code == status
+            assert holder.client.get(reverse(name, args=[links.token(other), attachment.pk])).status_code == 404
+    answer = holder.client.get(reverse("track-picture", args=[links.token(ticket), sent.pk]))
+    assert answer["Content-Type"] == "image/jpeg" and answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Cache-Control"] == "private, no-store"
+
+
+def test_the_page_asks_the_database_a_handful_of_times(cast, holder, django_assert_max_num_queries):
+    ticket = walk(cast, Status.CLOSED)
+    path = links.path(ticket)
+    with django_assert_max_num_queries(10):
+        holder.client.get(path)
