@@ -51,10 +51,9 @@ class Services:
         rotate(self.logs)
         clusters = postgres.home() if not self.named_database else None
         if self.purpose == "test":
-            shutil.rmtree(self.folder / "valkey", ignore_errors=True)
             if clusters:
                 postgres.Postgres.end_leftover(clusters / "test" / "data")
-                shutil.rmtree(clusters / "test", ignore_errors=True)
+            self.forget()
         if clusters:
             self.postgres = postgres.Postgres(
                 clusters / self.purpose, settings=PURPOSES[self.purpose], log=self.logs / "postgres.log"
@@ -100,6 +99,14 @@ class Services:
             if server:
                 server.stop()
         self.state_file.unlink(missing_ok=True)
+        if self.purpose == "test":
+            self.forget()
+
+    def forget(self) -> None:
+        """Delete the data; nothing runs on it any more."""
+        shutil.rmtree(self.folder / "valkey", ignore_errors=True)
+        if not self.named_database:
+            shutil.rmtree(postgres.home() / self.purpose, ignore_errors=True)
 
 
 @contextlib.contextmanager
