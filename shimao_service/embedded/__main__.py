@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from shimao_service.embedded import postgres, state, supervisor
-from shimao_service.embedded.services import Services, started
+from shimao_service.embedded.services import Services, empty_database, started
 from shimao_service.embedded.state import CHECKOUT, RUN, Told, Trouble, say
 
 
@@ -23,6 +23,7 @@ def main() -> int:
     actions.add_parser("reset", help="delete the demo's, the tests' and the bench's data")
     within = actions.add_parser("with", help="run a command beside services of its own")
     within.add_argument("purpose", choices=["test", "bench"])
+    within.add_argument("--fresh", action="store_true", help="bench: empty its database first")
     within.add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     try:
@@ -35,7 +36,8 @@ def main() -> int:
             case "reset":
                 reset()
             case "with":
-                return run_with(arguments.purpose, [part for part in arguments.command if part != "--"])
+                command = arguments.command[arguments.command[:1] == ["--"] :]
+                return run_with(arguments.purpose, command, fresh=arguments.fresh)
     except Trouble as trouble:
         return state.fail(trouble)
     except Told:
@@ -50,11 +52,13 @@ def main() -> int:
     return 0
 
 
-def run_with(purpose: str, command: list[str]) -> int:
+def run_with(purpose: str, command: list[str], *, fresh: bool = False) -> int:
     """Run ``command`` with the environment of started services; its exit code is ours."""
     # A TERM ends us through the `with`, so the services stop; Ctrl-C reaches the command as well as us.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with started(purpose) as services:
+        if fresh and purpose == "bench":
+            empty_database(services.state.database_url)
         environment = {**os.environ, "DEBUG": os.environ.get("DEBUG", "1"), **services.environment}
         process = subprocess.Popen(command, env=environment, cwd=CHECKOUT)
         try:

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg2
@@ -132,6 +133,24 @@ def bench_database(url: str) -> str:
     """A database beside the named one, made when it is not there: a million made-up rows never go into the real one."""
     parts = urlsplit(url)
     name = f"{parts.path.lstrip('/') or 'shimao'}_bench"
+    with _connected(url) as cursor:
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        if not cursor.fetchone():
+            cursor.execute(f"CREATE DATABASE {_identifier(name)}")
+    return parts._replace(path=f"/{name}").geturl()
+
+
+def empty_database(url: str) -> None:
+    """Make the database of ``url`` anew, from its server's ``postgres`` database."""
+    parts = urlsplit(url)
+    name = _identifier(parts.path.lstrip("/"))
+    with _connected(parts._replace(path="/postgres").geturl()) as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        cursor.execute(f"CREATE DATABASE {name}")
+
+
+@contextlib.contextmanager
+def _connected(url: str) -> Iterator[Any]:
     try:
         connection = psycopg2.connect(url)
     except psycopg2.OperationalError as error:
@@ -141,10 +160,11 @@ def bench_database(url: str) -> str:
         ) from None
     connection.autocommit = True
     with contextlib.closing(connection), connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-        if not cursor.fetchone():
-            cursor.execute('CREATE DATABASE "{}"'.format(name.replace('"', '""')))
-    return parts._replace(path=f"/{name}").geturl()
+        yield cursor
+
+
+def _identifier(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
 
 
 def rotate(logs: Path, limit: int = 10_000_000) -> None:
