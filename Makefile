@@ -39,7 +39,7 @@ test: install-dev ## 全部测试：ARGS="tests/tickets -k 派单" 只跑一部�
 	@exec $(BIN)/python -m shimao_service.embedded with test -- $(BIN)/python -m pytest $(ARGS)
 
 bench-data: install ## 填充测速用的库：TICKETS=1000000 SEED=1 fill a database for measuring
-	@$(BIN)/python -m shimao_service.embedded with bench --fresh -- $(BIN)/python manage.py prepare
+	@$(BIN)/python -m shimao_service.embedded with --fresh bench -- $(BIN)/python manage.py prepare
 	@exec $(BIN)/python -m shimao_service.embedded with bench -- $(BIN)/python manage.py demo_data --tickets $(TICKETS) --seed $(SEED)
 
 bench: install ## 在那个库上测速 measure on it
