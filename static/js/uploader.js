@@ -126,7 +126,9 @@ document.addEventListener("paste", (event) => {
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   const mine = live().filter((uploader) => uploader.input.form === form);
-  if (event.defaultPrevented || form.hasAttribute("hx-post") || !mine.some((uploader) => uploader.files.length)) return;
+  // data-resend: sent this way without pictures too, so that words survive a lost signal as pictures do.
+  const wanted = mine.some((uploader) => uploader.files.length) || (mine.length && form.hasAttribute("data-resend"));
+  if (event.defaultPrevented || form.hasAttribute("hx-post") || !wanted) return;
   event.preventDefault();
   const submitter = event.submitter;
   await Promise.all(mine.map((uploader) => uploader.working));
@@ -175,8 +177,10 @@ function arrive(request, form, uploader) {
     document.querySelectorAll("form[data-warn-unsaved]").forEach((other) => other.removeAttribute("data-warn-unsaved"));
     return location.assign(request.responseURL);
   }
-  const fresh = page.querySelector("#content");
-  const place = document.querySelector("#content");
+  // A form in a dialog stays in its dialog.
+  const body = form.closest("#page-dialog-body");
+  const fresh = body ? page.querySelector("[data-dialog-content]") : page.querySelector("#content");
+  const place = body || document.querySelector("#content");
   if (!fresh || !place) return location.reload();
   const kept = uploader.files;
   place.replaceChildren(...fresh.childNodes);
