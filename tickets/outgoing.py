@@ -13,20 +13,20 @@ from tickets import links
 from tickets.models import Owner, Ticket
 
 KINDS = {
-    "ticket.registered": _("新工单"),
-    "ticket.dispatched": _("派单"),
-    "ticket.returned": _("退单"),
-    "ticket.completed": _("处理完成"),
-    "ticket.rated": _("业主评价"),
-    "ticket.timed_out": _("逾期未评价"),
-    "ticket.reopened": _("重新办理"),
-    "ticket.concluded": _("终结办理"),
-    "ticket.cancelled": _("作废"),
-    "ticket.supplemented": _("业主补充"),
-    "ticket.amended": _("更正"),
-    "ticket.handed_over": _("首问移交"),
-    "ticket.judged": _("认定"),
-    "owner.satisfaction": _("请业主评价"),
+    "ticket_registered": _("新工单"),
+    "ticket_dispatched": _("派单"),
+    "ticket_returned": _("退单"),
+    "ticket_completed": _("处理完成"),
+    "ticket_rated": _("业主评价"),
+    "ticket_timed_out": _("逾期未评价"),
+    "ticket_reopened": _("重新办理"),
+    "ticket_concluded": _("终结办理"),
+    "ticket_cancelled": _("作废"),
+    "ticket_supplemented": _("业主补充"),
+    "ticket_amended": _("更正"),
+    "ticket_handed_over": _("首问移交"),
+    "ticket_judged": _("认定"),
+    "owner_satisfaction": _("请业主评价"),
 }
 
 

@@ -97,9 +97,9 @@ def night_words(now: datetime) -> str:
 
 
 def answer_words(ticket: Ticket, now: datetime) -> str:
-    """The receipt: by when somebody takes it up. Empty for praise, which has no clock."""
+    """The receipt: by when somebody takes it up. Empty for praise, which has no clock, and once it is late."""
     due = response_due(ticket, ticket.created_at)
-    if due is None:
+    if due is None or now > due:
         return ""
     when = moment_words(timezone.localtime(due), timezone.localtime(now))
     if ticket.urgency in DAY_AND_NIGHT or is_service_time(ticket.created_at):
@@ -146,6 +146,12 @@ def pending(ticket: Ticket, clocks: Iterable[Clock], now: datetime) -> list[Prom
         words = _WORDS[ClockName(clock.name)]() % {"when": when}
         promises.append(Promise(words, due, is_late=now > due))
     return sorted(promises, key=lambda promise: promise.due_at)
+
+
+def after_answer(promises: list[Promise], ticket: Ticket) -> list[Promise]:
+    """Without the one that the receipt has said already."""
+    due = response_due(ticket, ticket.created_at)
+    return [promise for promise in promises if promise.due_at != due]
 
 
 def service_phone(project: Project | None) -> str:

@@ -42,7 +42,10 @@ class PicturesField(forms.FileField):
 
 
 class ReportForm(forms.Form):
-    """Four fields: which kind, where, what, and a phone; a complaint may come without the phone."""
+    """Four fields: which kind, where, what, and a phone; a complaint may come without the phone.
+
+    A room is asked for repairs; elsewhere it helps, and an anonymous complaint may do without.
+    """
 
     project = forms.ModelChoiceField(
         Project.objects.none(),
@@ -62,8 +65,7 @@ class ReportForm(forms.Form):
         error_messages={"required": gettext_lazy("请选择类型。"), "invalid_choice": gettext_lazy("请选择类型。")},
     )
     room = WordsField(
-        label=gettext_lazy("房号或位置"),
-        required=False,
+        label=gettext_lazy("房号"),
         max_length=60,
         widget=forms.TextInput(attrs={"autocomplete": "off", "enterkeyhint": "next"}),
     )
@@ -83,7 +85,6 @@ class ReportForm(forms.Form):
     is_anonymous = forms.BooleanField(label=gettext_lazy("匿名投诉，不留姓名和电话"), required=False)
     phone = WordsField(
         label=gettext_lazy("联系电话"),
-        required=False,
         max_length=30,
         widget=forms.TextInput(attrs={"type": "tel", "inputmode": "tel", "autocomplete": "tel"}),
     )
@@ -109,6 +110,12 @@ class ReportForm(forms.Form):
         if self.only:
             del self.fields["project"]
         self.fields["key"].initial = uuid.uuid4
+        # Which fields must be filled in depends on others: asked in clean(), marked with a star by these.
+        self.fields["room"].error_messages["required"] = _("请填写房号；公共区域请写位置，如“地库 B 区电梯口”。")
+        self.fields["phone"].error_messages["required"] = _("请留一个电话，处理时要与您联系。")
+        kind = self.data.get("kind") if self.is_bound else Kind.REPAIR.value
+        self.fields["room"].required = kind == Kind.REPAIR
+        self.fields["phone"].required = not (kind == Kind.COMPLAINT and self.data.get("is_anonymous"))
 
     @property
     def is_trap(self) -> bool:
@@ -120,8 +127,6 @@ class ReportForm(forms.Form):
             values["project"] = self.only
         if values.get("kind") != Kind.COMPLAINT:
             values["is_anonymous"] = False
-        if values.get("kind") == Kind.REPAIR and not values.get("room") and "room" not in self.errors:
-            self.add_error("room", _("请填写房号；公共区域请写位置，如“地库 B 区电梯口”。"))
         if values["is_anonymous"]:
             values |= {"phone": "", "name": ""}
             self.errors.pop("phone", None)
@@ -144,9 +149,6 @@ class ReportForm(forms.Form):
             values["phone"] = phones.normalise(values.get("phone", ""))
         except Invalid as refusal:
             self.add_error("phone", str(refusal.detail))
-            return
-        if not values["phone"]:
-            self.add_error("phone", _("请留一个电话，处理时要与您联系。"))
 
     def renew_key(self) -> None:
         """The next sending is another request."""
@@ -161,7 +163,7 @@ class RateForm(forms.Form):
         error_messages={"required": gettext_lazy("请点一个表情。"), "invalid_choice": gettext_lazy("请点一个表情。")},
     )
     comment = WordsField(
-        label=gettext_lazy("想说点什么"),
+        label=gettext_lazy("想说的话"),
         required=False,
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 2}),

@@ -244,6 +244,12 @@ def story(ticket: Ticket) -> list[Line]:
     return lines
 
 
+def result(ticket: Ticket) -> str:
+    """What the owner was told of this round, to be read before it is rated."""
+    told = ticket.events.filter(verb=Verb.FEED_BACK, round=ticket.round).order_by("-seq")
+    return told.values_list("note", flat=True).first() or ""
+
+
 def handed_to_another(events: Iterable[Event]) -> int:
     """The ``seq`` of the amendment that gave the request to another owner; 0 when none did."""
     return max(

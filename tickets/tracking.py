@@ -35,6 +35,8 @@ def page(ticket: Ticket, *, now: datetime) -> dict[str, Any]:
     words, tone, icon = story.headline(ticket)
     rating = Rating.objects.filter(ticket=ticket, round=ticket.round, replaced_at=None).first()
     waiting = ticket.status == Status.REGISTERED
+    answer = promises.answer_words(ticket, now) if waiting and ticket.round == 1 else ""
+    pending = promises.pending(ticket, ticket.clocks.all(), now)
     return {
         "ticket": ticket,
         "project": ticket.project,
@@ -43,8 +45,9 @@ def page(ticket: Ticket, *, now: datetime) -> dict[str, Any]:
         "headline": words,
         "tone": tone,
         "icon": icon,
-        "promises": promises.pending(ticket, ticket.clocks.all(), now),
-        "answer": promises.answer_words(ticket, now) if waiting and ticket.round == 1 else "",
+        "promises": promises.after_answer(pending, ticket) if answer else pending,
+        "answer": answer,
+        "result": story.result(ticket) if ticket.status == Status.FED_BACK else "",
         "is_fresh": waiting and now - ticket.created_at < FRESH,
         "rounds": rounds(ticket, token),
         "coming": coming(ticket),

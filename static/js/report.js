@@ -10,6 +10,7 @@ function arrange(root) {
   const anonymous = kind === "complaint" && root.querySelector("input[name=is_anonymous]")?.checked;
   root.querySelectorAll("[data-only]").forEach((part) => show(part, part.dataset.only.split(" ").includes(kind)));
   root.querySelectorAll("[data-not-anonymous]").forEach((part) => show(part, !anonymous));
+  root.querySelectorAll("label[for=id_room] .required").forEach((star) => show(star, kind === "repair"));
   root.querySelectorAll("[data-for]").forEach((line) => show(line, line.dataset.for === kind));
 }
 
