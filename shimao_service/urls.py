@@ -14,6 +14,7 @@ urlpatterns = [
     path("inbox/outbox/", operations.outbox_page, name="outbox"),
     path("inbox/outbox/decide/", operations.decide, name="outbox-decide"),
     path("inbox/mail/", operations.mail_page, name="demo-mail"),
+    path("imports/", include("shimao_service.imports.urls")),
     path("", include("staff.urls")),
     path("", include("tickets.urls")),
     path("api/v1/", include("tickets.api.urls")),

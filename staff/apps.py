@@ -9,6 +9,8 @@ class StaffConfig(AppConfig):
 
     def ready(self) -> None:
         from shimao_service import health
+        from shimao_service.imports import registry
+        from staff.imports import EmployeeImporter
         from staff.permissions import Permission as P
 
         # Auditors and directors look; those who run the desk or the system decide what is sent again.
@@ -16,3 +18,4 @@ class StaffConfig(AppConfig):
             see=lambda viewer: viewer.can(P.NOTICE_VIEW),
             act=lambda viewer: viewer.can(P.NOTICE_VIEW) and viewer.can_any((P.TICKET_OVERSEE, P.ROLE_MANAGE)),
         )
+        registry.register(EmployeeImporter())

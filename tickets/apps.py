@@ -8,6 +8,9 @@ class TicketsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from shimao_service.imports import registry
         from tickets import outgoing
+        from tickets.imports import EstateImporter
 
         outgoing.register()
+        registry.register(EstateImporter())

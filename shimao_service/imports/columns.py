@@ -89,6 +89,22 @@ def text(maximum: int) -> Parser:
     return parse
 
 
+_CHINESE_NAME = re.compile(r"^[\u3400-\u9fff\s]+$")
+
+
+def person_name(maximum: int) -> Parser:
+    """A name; Chinese ones are written without the space that lines them up in a column (张 三)."""
+    words = text(maximum)
+
+    def parse(cell: Cell) -> str:
+        value: str = words(cell)
+        if cell.kind == "number" or value.isdigit():
+            raise Invalid(_("姓名不应是数字，请核对是否填错了列。"))
+        return value.replace(" ", "") if _CHINESE_NAME.match(value) else value
+
+    return parse
+
+
 def code(maximum: int) -> Parser:
     """A short code; a text such as 1.0E+5 has lost its digits already."""
     words = text(maximum)
