@@ -172,8 +172,8 @@ class Postgres:
             if time.monotonic() > deadline or self._is_hopeless():
                 self.stop()
                 raise Trouble(
-                    f"内置 Postgres 没有启动，原因见 {self.log}。",
-                    f"The embedded Postgres did not start; the reason is in {self.log}.",
+                    f"内置 Postgres 没有启动，原因见 {self.log}；数据可以不要时用 make reset 清空。",
+                    f"The embedded Postgres did not start, see {self.log}; make reset empties it.",
                 )
             if time.monotonic() > told:
                 say("Postgres 正在恢复上次的数据，请稍候……", "Postgres is recovering, please wait.")

@@ -147,11 +147,16 @@ def free_port() -> int:
 
 
 def is_port_free(port: int) -> bool:
-    """Whether a server could listen there now; the remains of closed connections do not count."""
+    """Whether a server could listen there now; the remains of closed connections do not count.
+
+    Raises PermissionError for a port that only root may use.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            raise
         except OSError:
             return False
         return True

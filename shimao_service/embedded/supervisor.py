@@ -94,6 +94,7 @@ class Supervisor:
             "DEBUG": "1" if self.is_demo else "0",
             "SITE_URL": os.environ.get("SITE_URL") or self.address.rstrip("/"),
             "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "shimao_service.settings",
             **self.services.environment,
         }
 
@@ -109,16 +110,27 @@ class Supervisor:
             except BlockingIOError:
                 raise Trouble(*_already_running()) from None
             self.services.end_leftovers()
-            if not processes.is_port_free(self.port):
-                raise Trouble(
-                    f"端口 {self.port} 已被占用：请停掉占用它的程序，或换一个端口，如 PORT={self.port + 1} make run。",
-                    f"Port {self.port} is taken: stop what uses it, or run PORT={self.port + 1} make run.",
-                )
+            self.check_port()
             stack.callback(self.stop)
             with contextlib.suppress(Stopped):
                 self.bring_up()
                 self.keep_up()
             say("正在停止……", "Stopping.")
+
+    def check_port(self) -> None:
+        another = self.port + 1 if 1023 < self.port < 65535 else 8001
+        try:
+            if processes.is_port_free(self.port):
+                return
+        except PermissionError:
+            raise Trouble(
+                f"没有权限使用端口 {self.port}：请换一个 1024 以上的端口，如 PORT={another} make run。",
+                f"Port {self.port} needs root: choose one above 1024, such as PORT={another} make run.",
+            ) from None
+        raise Trouble(
+            f"端口 {self.port} 已被占用：请停掉占用它的程序，或换一个端口，如 PORT={another} make run。",
+            f"Port {self.port} is taken: stop what uses it, or run PORT={another} make run.",
+        )
 
     def bring_up(self) -> None:
         say("启动数据库和消息队列……", "Starting the database and the broker.")
@@ -171,7 +183,9 @@ class Supervisor:
 
     def greet(self) -> None:
         say(f"已启动：{self.address}", f"Up at {self.address}")
-        if self.is_demo:
+        if self.empty:
+            say("没有演示数据；建立第一个账号：.venv/bin/python manage.py createsuperuser", "No demo data.")
+        elif self.is_demo:
             from shimao_service.demo import DEMO_ACCOUNTS, DEMO_PASSWORD
 
             accounts = "，".join(f"{name} {role}" for name, role in DEMO_ACCOUNTS.items())
