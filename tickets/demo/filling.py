@@ -85,7 +85,7 @@ def per_day(plan: Plan) -> list[tuple[date, int, int, int]]:
         day = today - timedelta(days=back)
         weight = (0.7 if day.weekday() >= 5 else 1.0) * rng.uniform(0.7, 1.3)
         if plan.tickets < BULK and back < 12:
-            weight *= 4.5  # lists are long where people look
+            weight *= 7  # lists are long where people look
         if back == 0:
             weight *= 1.2 if plan.tickets < BULK else max((plan.now + SHANGHAI).hour - 7, 1) / 14
         weights.append((day, weight))
@@ -153,6 +153,9 @@ def write_day(plan: Plan, world: World, tables: Tables, day: tuple[date, int, in
     for index, created in enumerate(times):
         created = min(created, plan.now - timedelta(minutes=1))
         story = Story(world, rng.choice(world.places), rng, first + index, created, plan.now)
+        if plan.tickets < BULK and created > plan.now - timedelta(days=12):
+            # So that a demo has open work on every desk, and some of it late.
+            story.pace = rng.choice((1, 1.5, 3, 6, 12))
         story.live()
         kind = story.row.kind
         serials[kind] = serials.get(kind, 0) + 1

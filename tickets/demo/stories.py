@@ -71,6 +71,7 @@ class Story:
             progress_at=created, status=Status.REGISTERED, version=0, source=_pick(rng, SOURCES),
         )  # fmt: skip
         self.at = created
+        self.pace = 1.0
         self.events: list[tuple] = []
         self.history: list[deadlines.Happening] = []
         self.legs: list[list] = []
@@ -84,7 +85,7 @@ class Story:
     # --- telling ------------------------------------------------------------------------------------
     def wait(self, low: float, high: float) -> None:
         """Let some minutes pass, short waits more likely than long ones; stop at the present."""
-        self.at += timedelta(minutes=low + (high - low) * self.rng.random() ** 2)
+        self.at += self.pace * timedelta(minutes=low + (high - low) * self.rng.random() ** 2)
         if self.at > self.now:
             raise Cut
 
