@@ -5,6 +5,7 @@ by ``manage.py prepare`` and by the web process (see ``checks.py``). ``.env.exam
 """
 
 from pathlib import Path
+from typing import Any
 
 import environ
 from csp.constants import NONE, SELF
@@ -109,7 +110,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 DATABASE_URL = env.str("DATABASE_URL", "") or (running.database_url if running else "")
 if DATABASE_URL and not DATABASE_URL.startswith(("postgres://", "postgresql://", "psql://")):
     raise ImproperlyConfigured("DATABASE_URL 必须是 postgres://… 。 / DATABASE_URL must be postgres://…")
-DATABASES = {"default": env.db_url_config(DATABASE_URL) if DATABASE_URL else {"NAME": "absent"}}
+DATABASES: dict[str, Any] = {"default": env.db_url_config(DATABASE_URL) if DATABASE_URL else {"NAME": "absent"}}
 # Without one, a backend that says what to do as soon as something needs it.
 DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql" if DATABASE_URL else "shimao_service.embedded.absent"
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", 60)
