@@ -57,9 +57,9 @@ class Desk:
         eventually(lambda: self.process.poll() is not None or "Ctrl-C" in output.read_text(), 120)
         return output.read_text()
 
-    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def manage(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(CHECKOUT / "manage.py"), *arguments]
-        return subprocess.run(command, env=self.environment, cwd=CHECKOUT, capture_output=True, text=True)
+        return subprocess.run(command, env=self.environment | more, cwd=CHECKOUT, capture_output=True, text=True)
 
     def ask(self, *statements: str) -> Any:
         with contextlib.closing(psycopg2.connect(self.state["database_url"])) as connection:
@@ -92,6 +92,12 @@ def test_manage_py_finds_what_runs(desk: Desk) -> None:
     assert found[0] == "True"
     assert f":{found[1]}/" in desk.state["database_url"]
     assert found[2] == f"http://127.0.0.1:{desk.port}"
+
+
+def test_a_named_database_gets_nothing_of_the_demo(desk: Desk) -> None:
+    refused = desk.manage("check", DATABASE_URL="postgres://desk@127.0.0.1:1/desk")
+    assert refused.returncode == 2
+    assert "SECRET_KEY" in refused.stderr
 
 
 def test_a_second_start_in_the_same_checkout_is_told_so(desk: Desk) -> None:
