@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -30,6 +30,10 @@ class Span:
     since: datetime
     until: datetime | None = None
     detail: str = ""
+
+    @property
+    def lasted(self) -> timedelta | None:
+        return self.until - self.since if self.until else None
 
     def end(self, at: datetime) -> None:
         self.until = self.until or at

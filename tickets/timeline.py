@@ -18,8 +18,19 @@ from shimao_service.looks import duration_words, moment_words
 from shimao_service.privacy import mask_name, mask_phone
 from tickets.custody import assignee, data_of, when
 from tickets.models import Clock, Event, Ticket
-from tickets.statuses import CLAUSE_OF, GRADES, Channel, ClockName, HoldReason, Kind, Level, Liability, Source
-from tickets.statuses import Status, Urgency, Verb
+from tickets.statuses import (
+    CLAUSE_OF,
+    GRADES,
+    Channel,
+    ClockName,
+    HoldReason,
+    Kind,
+    Level,
+    Liability,
+    Source,
+    Urgency,
+    Verb,
+)
 
 CHOICES: dict[str, Any] = {"kind": Kind, "urgency": Urgency, "level": Level}
 # What the regulation asks at each clock; a breach names it.
@@ -54,7 +65,7 @@ class Line:
     late: str = ""
     pictures: list[int] = field(default_factory=list)
     seq: int = 0
-    begins_round: bool = False
+    new_day: bool = False
 
 
 @dataclass(slots=True)
@@ -67,12 +78,17 @@ class Words:
     changes: list[tuple[str, str, str]] = field(default_factory=list)
     note: str | None = None
     tone: str = ""
+    who: str | None = None
 
 
 def story(ticket: Ticket, events: Sequence[Event], clocks: Sequence[Clock], now: datetime) -> list[Line]:
     """Everything that happened, and every promise that broke, in the order of time."""
-    lines = [*_lines(events, clocks), *breaches(ticket, clocks, now)]
-    return sorted(lines, key=lambda line: (line.at, line.seq))
+    lines = sorted([*_lines(events, clocks), *breaches(ticket, clocks, now)], key=lambda line: (line.at, line.seq))
+    day = timezone.localdate(now)
+    for line in lines:
+        line.new_day = timezone.localdate(line.at) != day
+        day = timezone.localdate(line.at)
+    return lines
 
 
 def sentence(event: Event) -> Line:
@@ -88,7 +104,7 @@ def _lines(events: Sequence[Event], clocks: Sequence[Clock]) -> list[Line]:
         words = WORDS.get(event.verb, _plain)(event)
         line = Line(
             at=event.at,
-            who=actor(event),
+            who=actor(event) if words.who is None else words.who,
             what=words.what,
             round=event.round,
             object=words.object,
@@ -98,7 +114,6 @@ def _lines(events: Sequence[Event], clocks: Sequence[Clock]) -> list[Line]:
             tone=words.tone or TONES.get(Verb(event.verb), "done"),
             pictures=list(getattr(event, "picture_ids", None) or []),
             seq=event.seq,
-            begins_round=event.verb == Verb.REOPEN,
         )
         moved = event.from_status != event.to_status
         if moved and since is not None and event.at - since >= timedelta(minutes=1):
@@ -257,16 +272,12 @@ def _summarise(event: Event) -> Words:
 
 
 def _reopen(event: Event) -> Words:
-    words = (
-        _("不满意，进入第 %(n)s 轮")
-        if data_of(event).get("because") == "dissatisfied"
-        else _("重新办理，进入第 %(n)s 轮")
-    )
     to = assignee(data_of(event))
     details = [_("交回 %(to)s") % {"to": to}] if to else [_("等待重新派单")]
-    # The grade's own line carries the owner's words already.
-    note = "" if data_of(event).get("because") == "dissatisfied" else None
-    return Words(words % {"n": event.round}, details=details, note=note)
+    if data_of(event).get("because") == "dissatisfied":
+        # The grade's own line says who was not satisfied, and in which words.
+        return Words(_("业主不满意，进入第 %(n)s 轮") % {"n": event.round}, details=details, note="", who="")
+    return Words(_("重新办理，进入第 %(n)s 轮") % {"n": event.round}, details=details)
 
 
 def _judge(event: Event) -> Words:
@@ -334,6 +345,8 @@ def amended(name: str, value: Any) -> str:
         return str(CHOICES[name](value).label)
     if isinstance(value, bool):
         return _("是") if value else _("否")
+    if "*" in str(value):
+        return str(value)  # the event itself keeps it masked
     if name == "contact_phone":
         return mask_phone(str(value))
     if name == "contact_name":

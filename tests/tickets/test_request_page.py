@@ -34,7 +34,15 @@ def offered(cast, name: str, ticket: Ticket) -> list[str]:
 def test_the_page_tells_the_story(cast, as_):
     ticket = walk(cast, Status.COMPLETED, description="厨房水管爆裂，水漫至客厅")
     page = text(as_("frontdesk").get(ticket.get_absolute_url()))
-    for words in ("厨房水管爆裂，水漫至客厅", "接待并登记", "派单给", "工程部 · 周建国", "处理完成", "已更换软管，试水无渗漏", "停留 1 分"):
+    for words in (
+        "厨房水管爆裂，水漫至客厅",
+        "接待并登记",
+        "派单给",
+        "工程部 · 周建国",
+        "处理完成",
+        "已更换软管，试水无渗漏",
+        "停留 1 分",
+    ):
         assert words in page
 
 
@@ -170,8 +178,10 @@ def test_the_contact_is_masked_for_everyone(cast, as_):
     ticket = walk(cast, Status.IN_PROGRESS)
     for who in ("frontdesk", "handler", "supervisor", "auditor"):
         page = text(as_(who).get(ticket.get_absolute_url()))
-        assert "张**" in page and "138****5678" in page
-        assert "13812345678" not in page and "张建国" not in page
+        assert "张**" in page
+        assert "138****5678" in page
+        assert "13812345678" not in page
+        assert "张建国" not in page
 
 
 def test_the_handler_reveals_in_one_tap_and_leaves_a_row(cast, as_):
@@ -180,7 +190,8 @@ def test_the_handler_reveals_in_one_tap_and_leaves_a_row(cast, as_):
     page = text(client.get(ticket.get_absolute_url()))
     assert f"办理工单 {ticket.number}" in page
     response = client.post(reverse("ticket-reveal", args=[ticket.number]), {"reason": f"办理工单 {ticket.number}"})
-    assert "13812345678" in text(response) and "张建国" in text(response)
+    assert "13812345678" in text(response)
+    assert "张建国" in text(response)
     row = Reveal.objects.get()
     assert (row.user, row.subject, row.reason) == (
         cast.handler.user, f"owner:{cast.owner.pk}", f"办理工单 {ticket.number}",
@@ -201,7 +212,8 @@ def test_others_type_a_reason(cast, as_):
     client = as_("supervisor")
     assert "查看事由" in text(client.get(ticket.get_absolute_url()))
     refused = client.post(reverse("ticket-reveal", args=[ticket.number]), {"reason": " "})
-    assert refused.status_code == 400 and "请填写查看事由" in text(refused)
+    assert refused.status_code == 400
+    assert "请填写查看事由" in text(refused)
     assert Reveal.objects.count() == 0
     assert "13812345678" in text(client.post(reverse("ticket-reveal", args=[ticket.number]), {"reason": "回访"}))
 
@@ -210,7 +222,8 @@ def test_others_type_a_reason(cast, as_):
 def test_who_only_reads_reveals_nothing(cast, as_, who):
     ticket = walk(cast, Status.IN_PROGRESS)
     response = as_(who).post(reverse("ticket-reveal", args=[ticket.number]), {"reason": "看看"})
-    assert response.status_code == 403 and "13812345678" not in text(response)
+    assert response.status_code == 403
+    assert "13812345678" not in text(response)
     assert Reveal.objects.count() == 0
 
 
@@ -232,13 +245,15 @@ def test_desk_and_supervisor_hand_over_the_link(cast, as_):
     ticket = register(cast)
     for who in ("frontdesk", "supervisor"):
         response = as_(who).get(reverse("ticket-share", args=[ticket.number]))
-        assert "/track/" in text(response) and response["Cache-Control"] == "no-store"
+        assert "/track/" in text(response)
+        assert response["Cache-Control"] == "no-store"
 
 
 def test_a_handler_does_not_get_the_link(cast, as_):
     ticket = walk(cast, Status.IN_PROGRESS)
     response = as_("handler").get(reverse("ticket-share", args=[ticket.number]))
-    assert response.status_code == 403 and "/track/" not in text(response)
+    assert response.status_code == 403
+    assert "/track/" not in text(response)
 
 
 # --- refreshing itself, and who else is here ----------------------------------------------------------
@@ -261,7 +276,9 @@ def test_news_bring_the_parts_that_changed_and_never_the_reply_box(cast, as_):
     before = ticket.version
     lifecycle.accept(ticket, by=cast.by("handler"))
     page = text(as_("frontdesk").get(f"/tickets/{ticket.number}/live/?version={before}&seen="))
-    assert 'id="story"' in page and "接单" in page and 'id="reply-version"' in page
+    assert 'id="story"' in page
+    assert "接单" in page
+    assert 'id="reply-version"' in page
     assert "<textarea" not in page
 
 
@@ -270,7 +287,8 @@ def test_similar_requests_of_a_month_are_pointed_out(cast, as_):
     register(cast, category=cast.category, description="上次漏水", now=timezone.now() - timedelta(days=5))
     ticket = register(cast, category=cast.category)
     page = text(as_("frontdesk").get(reverse("ticket-history", args=[ticket.number])))
-    assert "30 天内同房同类第 2 次" in page and "上次漏水" in page
+    assert "30 天内同房同类第 2 次" in page
+    assert "上次漏水" in page
 
 
 def test_the_history_shows_nothing_the_viewer_may_not_see(cast, as_):
@@ -285,14 +303,18 @@ def test_a_linked_request_shows_without_its_owner(cast, as_):
     other = register(cast, owner=cast.neighbour, unit=cast.unit_below, description="楼下渗水")
     lifecycle.link(ticket, other, by=cast.by("frontdesk"))
     page = text(as_("frontdesk").get(ticket.get_absolute_url()))
-    assert other.number in page and "刘芳" not in page and "刘**" not in page
+    assert other.number in page
+    assert "刘芳" not in page
+    assert "刘**" not in page
 
 
 @pytest.mark.parametrize(("kind", "title"), [(Kind.REPAIR, "派工单"), (Kind.COMPLAINT, "投诉处理单")])
 def test_the_paper_has_its_name_and_lines_to_sign(cast, as_, kind, title):
     ticket = walk(cast, Status.IN_PROGRESS, kind=kind)
     page = text(as_("frontdesk").get(reverse("ticket-print", args=[ticket.number])))
-    assert title in page and "业主签字" in page and "13812345678" not in page
+    assert title in page
+    assert "业主签字" in page
+    assert "13812345678" not in page
 
 
 # --- what it costs ------------------------------------------------------------------------------------
@@ -313,6 +335,8 @@ def test_the_page_stays_within_its_budget(cast, as_, who, make):
     ticket = make(cast)
     client = as_(who)
     client.get(ticket.get_absolute_url())  # the session's first page may write it
-    with CaptureQueriesContext(connection, ) as queries:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
         assert client.get(ticket.get_absolute_url()).status_code == 200
     assert len(queries) <= BUDGET, "\n".join(query["sql"] for query in queries)

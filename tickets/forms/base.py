@@ -39,12 +39,18 @@ class WordsField(forms.CharField):
     """Typed words with one kind of line end, so that what was not changed compares equal."""
 
     def to_python(self, value: Any) -> str:
-        return super().to_python(value).replace("\r\n", "\n")
+        return (super().to_python(value) or "").replace("\r\n", "\n")
 
 
-def moment_field(label: StrOrPromise, *, required: bool = False, message: StrOrPromise = "", **kwargs: Any) -> forms.DateTimeField:
+def moment_field(
+    label: StrOrPromise, *, required: bool = False, message: StrOrPromise = "", **kwargs: Any
+) -> forms.DateTimeField:
     field = forms.DateTimeField(
-        label=label, required=required, widget=MomentInput(), input_formats=[LOCAL, f"{LOCAL}:%S", "%Y-%m-%d %H:%M"], **kwargs
+        label=label,
+        required=required,
+        widget=MomentInput(),
+        input_formats=[LOCAL, f"{LOCAL}:%S", "%Y-%m-%d %H:%M"],
+        **kwargs,
     )
     field.error_messages["invalid"] = gettext_lazy("请按“年-月-日 时:分”填写时间。")
     if message:
@@ -53,7 +59,13 @@ def moment_field(label: StrOrPromise, *, required: bool = False, message: StrOrP
 
 
 def text_field(
-    label: StrOrPromise, *, message: StrOrPromise = "", rows: int = 3, limit: int = 5000, placeholder: StrOrPromise = "", **kwargs: Any
+    label: StrOrPromise,
+    *,
+    message: StrOrPromise = "",
+    rows: int = 3,
+    limit: int = 5000,
+    placeholder: StrOrPromise = "",
+    **kwargs: Any,
 ) -> forms.CharField:
     """Words; ``message`` makes them required and says so."""
     field = WordsField(
@@ -84,7 +96,7 @@ def channels(*values: Channel) -> list[tuple[str, Any]]:
     return [(channel.value, channel.label) for channel in values]
 
 
-def pictures_field(label: StrOrPromise = gettext_lazy("图片")) -> forms.Field:
+def pictures_field(label: StrOrPromise) -> forms.Field:
     """Stands for the uploader; the files themselves are read by :mod:`tickets.pictures`."""
     return forms.Field(label=label, required=False, widget=forms.FileInput)
 
@@ -143,8 +155,9 @@ class MoveForm(forms.Form):
     def renew(self, ticket: Ticket) -> None:
         """Let the next press be made from the request as it is now; what was typed stays."""
         self.ticket = ticket
-        self.data = self.data.copy()
-        self.data[self.add_prefix("version")] = str(ticket.version)
+        data: Any = self.data
+        self.data = data.copy()
+        self.data[self.add_prefix("version")] = str(ticket.version)  # type: ignore[index]
 
     def was_made(self, events: Iterable[Event]) -> bool:
         """Whether ``events`` hold this very submission: a second press, or a retry of an answer that got lost."""
@@ -186,6 +199,4 @@ class MoveForm(forms.Form):
             (_("后天上午"), at(today + timedelta(days=2), 9)),
             (_("下周一"), at(monday, 9)),
         ]
-        self.offer(
-            name, [(label, timezone.localtime(when).strftime(LOCAL)) for label, when in moments if when > now]
-        )
+        self.offer(name, [(label, timezone.localtime(when).strftime(LOCAL)) for label, when in moments if when > now])

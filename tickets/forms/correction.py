@@ -36,11 +36,17 @@ class AmendForm(MoveForm):
     reason = text_field(gettext_lazy("更正原因"), rows=2, message=gettext_lazy("请写明更正原因。"))
     kind = choice_field(gettext_lazy("类型"), Kind.choices, message=gettext_lazy("请选择类型。"))
     category = forms.ModelChoiceField(
-        Category.objects.filter(is_active=True), label=gettext_lazy("分类"), required=False, empty_label=gettext_lazy("未分类")
+        Category.objects.filter(is_active=True),
+        label=gettext_lazy("分类"),
+        required=False,
+        empty_label=gettext_lazy("未分类"),
     )
     urgency = choice_field(gettext_lazy("紧急程度"), Urgency.choices, message=gettext_lazy("请选择紧急程度。"))
     unit_text = forms.CharField(
-        label=gettext_lazy("房屋"), required=False, max_length=36, help_text=gettext_lazy("如 3-2-1502；清空表示公共区域。")
+        label=gettext_lazy("房屋"),
+        required=False,
+        max_length=36,
+        help_text=gettext_lazy("如 3-2-1502；清空即公共区域。"),
     )
     place = forms.CharField(label=gettext_lazy("位置"), required=False, max_length=80)
     description = text_field(gettext_lazy("内容"), rows=4, message=gettext_lazy("内容不能为空。"))
@@ -165,7 +171,7 @@ class SupplementForm(MoveForm):
     done = gettext_lazy("已补充")
     says = "note"
     note = text_field(gettext_lazy("补充内容"), limit=2000, placeholder=gettext_lazy("业主又说了什么，可粘贴图片"))
-    pictures = pictures_field()
+    pictures = pictures_field(gettext_lazy("图片"))
 
     def call(self) -> Callable[..., Any]:
         return lifecycle.supplement
@@ -213,7 +219,7 @@ class LinkForm(MoveForm):
         label=gettext_lazy("工单编号"),
         max_length=20,
         error_messages={"required": gettext_lazy("请填写工单编号。")},
-        widget=forms.TextInput(attrs={"placeholder": "BX20261123-0001", "autocomplete": "off", "autocapitalize": "characters"}),
+        widget=forms.TextInput(attrs={"placeholder": "BX20261123-0001", "autocomplete": "off"}),
     )
     note = text_field(gettext_lazy("说明"), rows=2, placeholder=gettext_lazy("如：楼上漏水，可一次上门。选填"))
 

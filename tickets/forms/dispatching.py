@@ -79,7 +79,7 @@ class AssignForm(MoveForm):
         best = next((one for one in self.candidates if one.employee.department_id == department_id), None)
         if best:
             self.fields["handler"].initial = str(best.employee.pk)
-            self.fields["handler"].help_text = _("已选该部门在手最少的 %(name)s，可以改。") % {"name": best.employee.name}
+            self.fields["handler"].help_text = _("已选在手最少的 %(name)s，可以改。") % {"name": best.employee.name}
 
     def narrowed(self, department_id: str) -> list[Candidate]:
         """The candidates of one department, for the list that follows the department."""
@@ -158,7 +158,10 @@ class AnswerOnSpotForm(MoveForm):
     says = "answer"
     answer = text_field(gettext_lazy("答复内容"), rows=4, message=gettext_lazy("请写下答复内容。"))
     channel = choice_field(
-        gettext_lazy("答复方式"), channels(*SPOKEN), message=gettext_lazy("请选择答复方式。"), initial=Channel.FACE.value
+        gettext_lazy("答复方式"),
+        channels(*SPOKEN),
+        message=gettext_lazy("请选择答复方式。"),
+        initial=Channel.FACE.value,
     )
     grade = choice_field(
         gettext_lazy("业主评价"),
@@ -170,9 +173,13 @@ class AnswerOnSpotForm(MoveForm):
         return int(self.cleaned_data["grade"]) if self.cleaned_data["grade"] else None
 
     def was_made(self, events: Any) -> bool:
-        typed = self.typed("answer")
+        # One press leaves five events; the last of them, the summary, carries the answer.
+        typed = self.typed("answer")[:2000]
         return any(
-            event.verb == Verb.FEED_BACK and event.actor_id == self.viewer.employee_id and event.note == typed
+            event.verb == Verb.SUMMARISE
+            and event.actor_id == self.viewer.employee_id
+            and (event.data or {}).get("on_spot")
+            and event.data["cause"] == typed
             for event in events
         )
 

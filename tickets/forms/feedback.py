@@ -55,7 +55,10 @@ class AttemptForm(MoveForm):
     done = gettext_lazy("已记录这次联系")
     says = "note"
     channel = choice_field(
-        gettext_lazy("联系方式"), channels(*SPOKEN), message=gettext_lazy("请选择联系方式。"), initial=Channel.PHONE.value
+        gettext_lazy("联系方式"),
+        channels(*SPOKEN),
+        message=gettext_lazy("请选择联系方式。"),
+        initial=Channel.PHONE.value,
     )
     note = text_field(gettext_lazy("情况"), rows=2, placeholder=gettext_lazy("不填即“无人接听”"))
 
@@ -82,7 +85,9 @@ class RateForm(MoveForm):
     channel = choice_field(
         gettext_lazy("业主是怎样告诉您的"), channels(*SPOKEN), message=gettext_lazy("请选择业主是怎样告诉您的。")
     )
-    comment = text_field(gettext_lazy("业主的意见"), rows=2, limit=2000, placeholder=gettext_lazy("照业主的原话写，选填"))
+    comment = text_field(
+        gettext_lazy("业主的意见"), rows=2, limit=2000, placeholder=gettext_lazy("照业主的原话写，选填")
+    )
     # The faces are buttons that submit the form; this stands for them.
     grade = forms.TypedChoiceField(
         label=gettext_lazy("评价"),

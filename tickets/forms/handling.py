@@ -37,7 +37,7 @@ class FollowUpForm(MoveForm):
     )
     answered = forms.BooleanField(label=gettext_lazy("已就此答复业主"), required=False)
     promised_at = moment_field(gettext_lazy("约定下次联系"), help_text=gettext_lazy("到时会提醒您。"))
-    pictures = pictures_field()
+    pictures = pictures_field(gettext_lazy("图片"))
 
     def prepare(self) -> None:
         self.offer_moments("promised_at")
@@ -51,9 +51,7 @@ class HoldForm(MoveForm):
     submit = gettext_lazy("挂起")
     done = gettext_lazy("已挂起，到时自动恢复")
     reason = choice_field(gettext_lazy("原因"), HoldReason.choices, message=gettext_lazy("请选择挂起原因。"))
-    resume_at = moment_field(
-        gettext_lazy("预计恢复"), required=True, message=gettext_lazy("请选择预计恢复的时间。")
-    )
+    resume_at = moment_field(gettext_lazy("预计恢复"), required=True, message=gettext_lazy("请选择预计恢复的时间。"))
     note = text_field(
         gettext_lazy("说明"), rows=2, placeholder=gettext_lazy("缺什么料、等谁；原因选“其他”时必填，且不停表")
     )
@@ -92,7 +90,7 @@ class CompleteForm(MoveForm):
     pictures = pictures_field(gettext_lazy("完工照片"))
 
     def prepare(self) -> None:
-        self.offer_phrases("result", _("已修复，试用正常。"), _("已更换配件，试水无渗漏。"), _("已清理干净，恢复正常。"))
+        self.offer_phrases("result", _("已修复，试用正常。"), _("已更换配件，试水不漏。"), _("已清理干净。"))
 
     def call(self) -> Callable[..., Any]:
         return lifecycle.complete

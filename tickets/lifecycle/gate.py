@@ -275,9 +275,19 @@ def moving(
 
 
 def changes_since(ticket: Ticket, version: int) -> list[Event]:
-    """The events a page of ``version`` had not seen yet; each move raises the version by one."""
-    missed = max(ticket.version - version, 0)
-    return list(Event.objects.filter(ticket=ticket).order_by("-seq")[: min(missed, 10)])[::-1]
+    """The events a page of ``version`` had not seen yet, newest last; at most the last ten moves.
+
+    Each move raises the version by one and may leave several events, all of one moment.
+    """
+    missed = min(max(ticket.version - version, 0), 10)
+    changes: list[Event] = []
+    moments: set[datetime] = set()
+    for event in Event.objects.filter(ticket=ticket).order_by("-seq")[: missed * 6]:
+        if event.at not in moments and len(moments) == missed:
+            break
+        moments.add(event.at)
+        changes.append(event)
+    return changes[::-1]
 
 
 def illegal_words(ticket: Ticket, verb: Verb) -> str:

@@ -20,7 +20,7 @@ from tickets.casefile import seen_ticket
 from tickets.forms import FORMS, MoveForm
 from tickets.forms.dispatching import DispatchForm
 from tickets.lifecycle import gate
-from tickets.models import Ticket, Unit
+from tickets.models import Event, Ticket, Unit
 from tickets.statuses import Status, Verb
 
 # After these a handler's hands are free: on to the next task.
@@ -52,7 +52,7 @@ def move(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     return answer(request, form)
 
 
-def given(request: HttpRequest, form_class: type[MoveForm]) -> dict[str, str]:
+def given(request: HttpRequest, form_class: type[MoveForm]) -> dict[str, Any]:
     """Values the address brings along, such as the number to unlink."""
     return {name: value for name, value in request.GET.items() if name in form_class.base_fields}
 
@@ -64,6 +64,8 @@ def make(request: HttpRequest, ticket: Ticket, form_class: type[MoveForm]) -> Ht
     if request.POST.get("version") in ("", None, str(ticket.version)) and permissions.is_legal(verb, ticket):
         permissions.check_stands_right(verb, ticket, actor)
     form = form_class(request.POST, ticket=ticket, viewer=viewer)
+    if form.was_made(missed(request, ticket)):
+        return moved(request, form)  # pressed twice, or the answer got lost on the way
     try:
         if not form.is_valid():
             return answer(request, form, status=400)
@@ -73,9 +75,15 @@ def make(request: HttpRequest, ticket: Ticket, form_class: type[MoveForm]) -> Ht
         return answer(request, form, status=refusal.status)
     except Conflict as refusal:
         if isinstance(refusal, Stale) and form.was_made(refusal.changes):
-            return moved(request, form)  # pressed twice, or the answer got lost on the way
+            return moved(request, form)  # the other press was faster by a moment
         return conflict(request, form, refusal)
     return moved(request, form)
+
+
+def missed(request: HttpRequest, ticket: Ticket) -> list[Event]:
+    """What happened since the page that was posted was made; nothing when it names no version."""
+    version = request.POST.get("version", "")
+    return gate.changes_since(ticket, int(version)) if version.isdecimal() and len(version) < 10 else []
 
 
 def uploads(request: HttpRequest) -> list[Any]:
