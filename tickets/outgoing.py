@@ -26,6 +26,14 @@ KINDS = {
     "ticket_amended": _("更正"),
     "ticket_handed_over": _("首问移交"),
     "ticket_judged": _("认定"),
+    "ticket_dispatch_due": _("待派单提醒"),
+    "ticket_accept_due": _("待接单提醒"),
+    "ticket_follow_up_due": _("待跟进提醒"),
+    "ticket_promise_due": _("承诺时间提醒"),
+    "ticket_hold_ends": _("挂起到期提醒"),
+    "ticket_feedback_due": _("待回复提醒"),
+    "ticket_ask_owner": _("请致电业主"),
+    "ticket_summary_due": _("待总结提醒"),
     "owner_satisfaction": _("请业主评价"),
 }
 

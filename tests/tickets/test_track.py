@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -19,6 +21,11 @@ from tickets.models import Attachment, Rating, Ticket
 from tickets.statuses import Channel, Kind, Liability, Status, Verb
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def media(settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
 
 
 @pytest.fixture
