@@ -17,7 +17,6 @@ from tickets.demo.copying import Copier
 from tickets.demo.stories import Story, Tables
 from tickets.statuses import NUMBER_LETTERS, Kind
 
-# Above this, indexes and foreign keys are dropped first and made again over the finished tables.
 BULK = 50_000
 EVENTS_A_TICKET = 40
 LOADED = (
@@ -36,17 +35,22 @@ class Plan:
     now: datetime
 
     @property
+    def is_bulk(self) -> bool:
+        """Above this, indexes and foreign keys are dropped first and made again over the finished tables."""
+        return self.tickets >= BULK
+
+    @property
     def projects(self) -> int:
         return max(3, min(200, self.tickets // 5000))
 
     @property
     def units_each(self) -> int:
-        return 480 if self.tickets < BULK else 1500
+        return 1500 if self.is_bulk else 480
 
     @property
     def days(self) -> int:
         """Six months for a demo, three years for a large one."""
-        return 183 if self.tickets < BULK else 1000
+        return 1000 if self.is_bulk else 183
 
 
 def fill(plan: Plan, say: Callable[[str], None]) -> dict[str, int]:
@@ -55,8 +59,7 @@ def fill(plan: Plan, say: Callable[[str], None]) -> dict[str, int]:
     with transaction.atomic():
         world = build(rng, projects=plan.projects, units_each=plan.units_each, today=plan.now.date(), months=6)
     say(f"{len(world.places)} 个项目，{sum(len(place.units) for place in world.places)} 户")
-    bulk = plan.tickets >= BULK
-    rebuild = drop_indexes() if bulk else []
+    rebuild = drop_indexes() if plan.is_bulk else []
     try:
         write_tickets(plan, world, say)
     finally:
@@ -68,7 +71,7 @@ def fill(plan: Plan, say: Callable[[str], None]) -> dict[str, int]:
     for table in LOADED:
         set_sequence(table)
     with connection.cursor() as cursor:
-        cursor.execute("vacuum analyze" if bulk and not connection.in_atomic_block else "analyze")
+        cursor.execute("vacuum analyze" if plan.is_bulk else "analyze")
         rows = {}
         for table in ("staff_employee", "tickets_unit", "tickets_owner", *LOADED):
             cursor.execute(f"select count(*) from {table}")
@@ -84,10 +87,10 @@ def per_day(plan: Plan) -> list[tuple[date, int, int, int]]:
     for back in range(plan.days, -1, -1):
         day = today - timedelta(days=back)
         weight = (0.7 if day.weekday() >= 5 else 1.0) * rng.uniform(0.7, 1.3)
-        if plan.tickets < BULK and back < 12:
+        if not plan.is_bulk and back < 12:
             weight *= 7  # lists are long where people look
         if back == 0:
-            weight *= 1.2 if plan.tickets < BULK else max((plan.now + SHANGHAI).hour - 7, 1) / 14
+            weight *= 1.2 if not plan.is_bulk else max((plan.now + SHANGHAI).hour - 7, 1) / 14
         weights.append((day, weight))
     total = sum(weight for _day, weight in weights)
     days, made, shares = [], 0, 0.0
@@ -101,7 +104,7 @@ def per_day(plan: Plan) -> list[tuple[date, int, int, int]]:
 
 def write_tickets(plan: Plan, world: World, say: Callable[[str], None]) -> None:
     days = per_day(plan)
-    if plan.tickets < BULK:
+    if not plan.is_bulk:
         with transaction.atomic(), Copier() as copier:
             tables = Tables(copier)
             for day in days:
@@ -145,7 +148,7 @@ def write_day(plan: Plan, world: World, tables: Tables, day: tuple[date, int, in
     rng = random.Random(f"{plan.seed}:{date_}")
     midnight = datetime(date_.year, date_.month, date_.day, tzinfo=UTC) - SHANGHAI
     times = sorted(midnight + timedelta(minutes=_minute(rng)) for _each in range(count))
-    if plan.tickets < BULK and times and times[-1] > plan.now - timedelta(hours=6):
+    if not plan.is_bulk and times and times[-1] > plan.now - timedelta(hours=6):
         # A demo's today: the last hours, so that every status is there whenever it is started.
         span = min(plan.now - midnight, timedelta(hours=4))
         times = sorted(plan.now - span * rng.random() ** 2 for _each in range(count))
@@ -153,7 +156,7 @@ def write_day(plan: Plan, world: World, tables: Tables, day: tuple[date, int, in
     for index, created in enumerate(times):
         created = min(created, plan.now - timedelta(minutes=1))
         story = Story(world, rng.choice(world.places), rng, first + index, created, plan.now)
-        if plan.tickets < BULK and created > plan.now - timedelta(days=12):
+        if not plan.is_bulk and created > plan.now - timedelta(days=12):
             # So that a demo has open work on every desk, and some of it late.
             story.pace = rng.choice((1, 1.5, 3, 6, 12))
         story.live()
@@ -161,7 +164,7 @@ def write_day(plan: Plan, world: World, tables: Tables, day: tuple[date, int, in
         serials[kind] = serials.get(kind, 0) + 1
         number = f"{NUMBER_LETTERS[Kind(kind)]}{date_:%Y%m%d}-{serials[kind]:04d}"
         story.write(
-            tables, number, first_event + index * EVENTS_A_TICKET, remind_past=plan.tickets < BULK
+            tables, number, first_event + index * EVENTS_A_TICKET, remind_past=not plan.is_bulk
         )
     if serials:
         with connection.cursor() as cursor:
