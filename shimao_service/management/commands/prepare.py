@@ -54,7 +54,7 @@ class Command(BaseCommand):
     def fill(self) -> None:
         if "demo_data" not in get_commands() or get_user_model()._default_manager.exists():
             return
-        self.say("数据库是空的，填充演示数据，约需一分钟…… Filling the empty database with demo data.")
+        self.say("数据库是空的，填充演示数据…… Filling the empty database with demo data.")
         call_command("demo_data")
 
     def say(self, text: str) -> None:
