@@ -9,6 +9,8 @@ from allauth.account.auth_backends import AuthenticationBackend
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from shimao_service.demo import DEMO_PASSWORD
 
@@ -18,21 +20,30 @@ class EmployeeBackend(AuthenticationBackend):
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> Any:
         if not settings.DEBUG and credentials.get("password") == DEMO_PASSWORD:
-            return None  # published in the README: it opens nothing outside a demo
+            return None  # published in the README: it opens a demo and nothing else
         return super().authenticate(request, **credentials)
-
-    def user_can_authenticate(self, user: Any) -> bool:
-        employee = getattr(user, "employee", None)
-        return super().user_can_authenticate(user) and (employee is None or employee.is_active)
 
     def get_user(self, user_id: Any) -> Any:
         users = get_user_model()._default_manager.select_related("employee__department")
         user = users.filter(pk=user_id).first()
         return user if user and self.user_can_authenticate(user) else None
 
+    def user_can_authenticate(self, user: Any) -> bool:
+        """Neither a closed login nor somebody who left (A7.5: a leaver's access ends with the work)."""
+        employee = getattr(user, "employee", None)
+        return bool(super().user_can_authenticate(user)) and (employee is None or employee.is_active)
+
 
 class AccountAdapter(DefaultAccountAdapter):
     """Staff accounts are made by the company; nobody signs up."""
 
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "username_password_mismatch": _("用户名或密码不对，请核对后再试。"),
+        "too_many_login_attempts": _("登录失败次数过多，请 5 分钟后再试，或联系管理员。"),
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("home")
