@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -19,13 +20,22 @@ from tickets.statuses import GRADES, Kind
 KINDS = (Kind.REPAIR, Kind.COMPLAINT, Kind.CONSULTATION, Kind.SUGGESTION, Kind.PRAISE)
 
 
+def renewed(data: Mapping[str, Any], **values: str) -> QueryDict:
+    """What was sent, with some of it replaced."""
+    assert isinstance(data, QueryDict)
+    copy = data.copy()
+    for name, value in values.items():
+        copy[name] = value
+    return copy
+
+
 class WordsField(forms.CharField):
     """Text as people and their phones send it: without null bytes, a line break being one character."""
 
     def to_python(self, value: Any) -> str:
         text = str(value or "").replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
         # Half of a pair, as a cut emoji leaves it, cannot be stored.
-        return super().to_python(text.encode("utf-8", "ignore").decode("utf-8"))
+        return super().to_python(text.encode("utf-8", "ignore").decode("utf-8")) or ""
 
 
 class PicturesInput(forms.ClearableFileInput):
@@ -152,8 +162,7 @@ class ReportForm(forms.Form):
 
     def renew_key(self) -> None:
         """The next sending is another request."""
-        self.data = self.data.copy()
-        self.data["key"] = str(uuid.uuid4())
+        self.data = renewed(self.data, key=str(uuid.uuid4()))
 
 
 class RateForm(forms.Form):

@@ -210,7 +210,7 @@ WORDS: dict[str, Telling] = {
     Verb.SUPPLEMENT: _supplement,
     Verb.AMEND: _amend,
 }
-TONES = {
+TONES: dict[str, str] = {
     Verb.HOLD: "paused",
     Verb.REOPEN: "moving",
     Verb.RETURN: "warning",

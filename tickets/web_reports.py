@@ -6,6 +6,8 @@ whether a named employee was found. The sender is never shown what the estate's 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -53,12 +55,10 @@ class WebReport:
         return cls(**kept | {"building": building, "key": str(values["key"])})
 
     @property
-    def place_key(self) -> str:
-        """The place as the flood limits count it: the same room however it is written."""
-        if not self.room:
-            return ""
-        where = f"{self.building.pk if self.building else ''}:{'-'.join(room_parts(self.room))}"
-        return f"{self.project.pk}:{where}"[:40]
+    def content(self) -> str:
+        """The same for the same words about the same place, whatever the key."""
+        parts = [self.project.pk, self.kind, self.room, self.phone, self.name, self.is_anonymous, self.employee]
+        return hashlib.sha256(json.dumps([*parts, self.description]).encode()).hexdigest()[:32]
 
 
 def room_parts(text: str) -> list[str]:
@@ -184,8 +184,11 @@ def intake_of(report: WebReport, now: datetime) -> Intake:
 
 
 def keys_of(report: WebReport, address: str) -> dict[str, str]:
-    """What the flood limits count by."""
-    return {"address": address, "phone": "" if report.is_anonymous else report.phone, "place": report.place_key}
+    """What the flood limits count by: the same room is one place, however it is written."""
+    unit = find_unit(report.project, report.building, report.room) if report.room else None
+    words = f"{report.project.pk}:{'-'.join(room_parts(report.room))}" if report.room else ""
+    place = f"unit:{unit.pk}" if unit else words[:40]
+    return {"address": address, "phone": "" if report.is_anonymous else report.phone, "place": place}
 
 
 def was_sent(report: WebReport) -> bool:
@@ -207,5 +210,6 @@ def submit(report: WebReport, *, pictures: list[Picture], address: str, now: dat
     by = Actor(kind=ActorKind.LINK, id=intake.owner.pk if intake.owner else None, name=_("业主"))
     ticket = lifecycle.register(intake, by=by, key=report.key, scope=SCOPE, pictures=pictures, now=moment)
     if ticket.created_at == moment:
-        floods.note(keys, moment)
+        # An exact time would tie an anonymous complaint to where it was sent from.
+        floods.note(keys, moment.replace(minute=0, second=0, microsecond=0) if report.is_anonymous else moment)
     return ticket

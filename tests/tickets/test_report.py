@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from PIL import Image
@@ -142,8 +144,34 @@ def test_going_back_and_writing_something_else_asks_again_and_keeps_the_text(for
 
 @pytest.mark.parametrize("key", ["", "1", "not-a-key"])
 def test_a_key_somebody_chose_never_meets_another_persons_request(form, key):
-    first, second = form.send(key=key), form.send(key=key)
-    assert first["Location"] != second["Location"]
+    first = form.send(key=key)
+    form.client.cookies.clear()
+    assert first["Location"] != form.send(key=key)["Location"]
+
+
+def test_back_and_submit_again_makes_one_request_though_the_form_was_fetched_anew(form):
+    first, second = form.send(), form.send()
+    assert first["Location"] == second["Location"]
+    assert form.send(description="另一件事")["Location"] != first["Location"]
+    assert Ticket.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_double_click_makes_one_request(form):
+    key = str(uuid.uuid4())
+    body = {"kind": "repair", "room": "1502", "description": "水管爆了", "phone": "13812345678", "key": key}
+
+    def click() -> str:
+        try:
+            return Client().post(form.address, body)["Location"]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = [task.result() for task in [pool.submit(click) for _ in range(2)]]
+    assert len(set(answers)) == 1
+    assert Ticket.objects.count() == 1
+    assert ReportAttempt.objects.count() == 1
 
 
 def test_a_forged_post_from_elsewhere_is_refused(form):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -164,6 +166,23 @@ def test_a_second_tap_is_answered_kindly_and_changes_nothing(cast, holder):
     assert again.status_code == 409
     assert "您已经评价过了，谢谢" in again.content.decode()
     assert Rating.objects.get().grade == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_taps_at_once_one_counts(cast):
+    ticket = walk(cast, Status.FED_BACK)
+    path = reverse("track-rate", args=[links.token(ticket)])
+
+    def tap(grade: str) -> int:
+        try:
+            return Client().post(path, {"grade": grade, "round": "1"}).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = sorted(task.result() for task in [pool.submit(tap, grade) for grade in ("4", "2")])
+    assert answers == [302, 409]
+    assert Rating.objects.count() == 1
 
 
 def test_a_tap_on_an_old_page_does_not_rate_the_new_round(cast, holder):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -23,7 +26,7 @@ from tickets.web_reports import WebReport
 
 
 @login_not_required
-@never_cache
+@cache_control(private=True, no_cache=True)
 @csrf_protect
 @require_http_methods(["GET", "HEAD", "POST"])
 def report(request: HttpRequest, qr: str = "") -> HttpResponse:
@@ -46,13 +49,15 @@ def report(request: HttpRequest, qr: str = "") -> HttpResponse:
     return send(request, form)
 
 
+# The cookie by which this browser knows for an hour what it sent last.
+SENT = "report_sent"
 # What the domain calls a field, and the form.
 CALLED = {"contact_phone": "phone", "contact_name": "name", "place": "room", "subjects": "employee"}
 
 
 def send(request: HttpRequest, form: ReportForm) -> HttpResponse:
     """Register what the form holds; whatever is refused comes back with everything that was typed."""
-    wanted = WebReport.of(form.cleaned_data, form.place)
+    wanted = same_as_before(request, WebReport.of(form.cleaned_data, form.place))
     address = floods.address_of(request)
     try:
         if not web_reports.was_sent(wanted):
@@ -70,7 +75,18 @@ def send(request: HttpRequest, form: ReportForm) -> HttpResponse:
         form.renew_key()
         form.add_error(None, _("您刚才已提交过一件。如果是另一件事，请再点一次“提交”；要补充，请打开刚才的查询页面。"))
         return page(request, form, status=409)
-    return redirect(links.path(ticket))
+    response = redirect(links.path(ticket))
+    response.set_signed_cookie(
+        SENT, f"{wanted.content}:{wanted.key}", max_age=3600, path=reverse("report"), httponly=True, samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
+    )  # fmt: skip
+    return response
+
+
+def same_as_before(request: HttpRequest, wanted: WebReport) -> WebReport:
+    """Back, and "submit" once more: a form fetched anew has a new key, but the same words are the same request."""
+    content, _colon, key = str(request.get_signed_cookie(SENT, "", max_age=3600)).partition(":")
+    return replace(wanted, key=key) if key and content == wanted.content else wanted
 
 
 def page(

@@ -26,7 +26,7 @@ from shimao_service.actors import Actor, ActorKind
 from shimao_service.exceptions import Conflict, Forbidden, Invalid, Refusal
 from tickets import lifecycle, links, pictures, story, tracking
 from tickets.models import Ticket
-from tickets.report_forms import RateForm, ReasonForm, SupplementForm
+from tickets.report_forms import RateForm, ReasonForm, SupplementForm, renewed
 
 View = Callable[..., HttpResponseBase]
 
@@ -63,18 +63,23 @@ def track(request: HttpRequest, ticket: Ticket) -> HttpResponse:
 
 
 def page(
-    request: HttpRequest, ticket: Ticket, *, status: int = 200, refusal: Refusal | None = None, **forms_: forms.Form
+    request: HttpRequest,
+    ticket: Ticket,
+    *,
+    status: int = 200,
+    refusal: Refusal | None = None,
+    typed: dict[str, forms.Form] | None = None,
 ) -> HttpResponse:
-    """The progress, with ``forms_`` (by name: rating, supplement, reopening, withdrawal) as they were typed."""
-    context = tracking.page(ticket, now=timezone.now()) | {
+    """The progress; ``typed`` is the form that was refused, by name: rating, supplement, reopening, withdrawal."""
+    blank: dict[str, forms.Form] = {
         "rating": RateForm(initial={"round": ticket.round}),
         "supplement": SupplementForm(),
         "reopening": ReasonForm(initial={"version": ticket.version}, prefix="reopen"),
         "withdrawal": ReasonForm(initial={"version": ticket.version}, prefix="withdraw"),
-        "refusal": refusal,
-        "opened": next(iter(forms_), ""),
     }
-    return render(request, "tickets/track/page.html", context | forms_, status=status)
+    context = tracking.page(ticket, now=timezone.now()) | blank | (typed or {})
+    context |= {"refusal": refusal, "opened": next(iter(typed or {}), "")}
+    return render(request, "tickets/track/page.html", context, status=status)
 
 
 Act = Callable[[HttpRequest, Ticket, Any], str]
@@ -92,16 +97,16 @@ def action(name: str, make: Callable[[HttpRequest, Ticket], forms.Form]) -> Call
                 return redirect(links.path(ticket))
             form = make(request, ticket)
             if not form.is_valid():
-                return page(request, ticket, status=400, **{name: form})
+                return page(request, ticket, status=400, typed={name: form})
             try:
                 said = act(request, ticket, form)
             except Invalid as refusal:
                 for field, errors in (refusal.fields or {"": [str(refusal.detail)]}).items():
                     form.add_error(field if field in form.fields else None, errors)
-                return page(request, ticket, status=400, **{name: form})
+                return page(request, ticket, status=400, typed={name: form})
             except (Conflict, Forbidden) as refusal:
                 fresh = links.open_link(links.token(ticket)) or ticket
-                return page(request, fresh, status=refusal.status, refusal=refusal, **{name: again(form, fresh)})
+                return page(request, fresh, status=refusal.status, refusal=refusal, typed={name: again(form, fresh)})
             messages.success(request, said)
             return redirect(links.path(ticket))
 
@@ -112,11 +117,9 @@ def action(name: str, make: Callable[[HttpRequest, Ticket], forms.Form]) -> Call
 
 def again(form: forms.Form, ticket: Ticket) -> forms.Form:
     """The form as typed, made from the request as it stands now."""
-    typed = form.data.copy()
-    for field, value in (("version", ticket.version), ("round", ticket.round)):
-        if field in form.fields:
-            typed[form.add_prefix(field)] = str(value)
-    return type(form)(typed, prefix=form.prefix)
+    present = {"version": ticket.version, "round": ticket.round}
+    fresh = {form.add_prefix(name): str(value) for name, value in present.items() if name in form.fields}
+    return type(form)(renewed(form.data, **fresh), prefix=form.prefix)
 
 
 @action("rating", lambda request, ticket: RateForm(request.POST))
