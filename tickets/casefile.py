@@ -110,6 +110,7 @@ class CaseFile:
         first = re.split(r"[。！？!?\n]", self.ticket.description.strip(), maxsplit=1)[0]
         while len(first) > HEADING and "，" in first:
             first = first.rpartition("，")[0]
+        first = first.rstrip("，,；;：: ")
         return first if len(first) <= HEADING else f"{first[:HEADING]}…"
 
     @property
