@@ -15,7 +15,6 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
-from rest_framework.views import exception_handler
 
 
 class Refusal(Exception):
@@ -113,7 +112,10 @@ class RefusalMiddleware:
 
 
 def api_exception_handler(exc: Exception, context: dict) -> Response | None:
-    """Every API error as ``{"code", "detail", "fields"?}``."""
+    """Every API error as ``{"code", "detail", "fields"?}``; ``fields`` maps each to a list of sentences."""
+    # The framework's views import what settings name, which in turn stands on this module.
+    from rest_framework.views import exception_handler
+
     if isinstance(exc, Refusal):
         body: dict = {"code": exc.code, "detail": str(exc.detail)}
         if exc.fields:
@@ -123,12 +125,24 @@ def api_exception_handler(exc: Exception, context: dict) -> Response | None:
     if response is None:
         return None
     if isinstance(exc, drf.ValidationError):
-        fields = exc.detail if isinstance(exc.detail, dict) else {"non_field_errors": exc.detail}
-        first = next(iter(fields.values()), "")
-        detail = first[0] if isinstance(first, list) and first else first
-        response.data = {"code": "invalid", "detail": str(detail), "fields": fields}
+        detail = exc.detail if isinstance(exc.detail, dict) else {"non_field_errors": exc.detail}
+        fields = {str(name): _sentences(value) for name, value in detail.items()}
+        first = next((words[0] for words in fields.values() if words), "")
+        response.data = {"code": Invalid.code, "detail": first, "fields": fields}
     else:
         detail = getattr(exc, "detail", None) or _("没有找到。")
-        code = getattr(detail, "code", None) or ("not_found" if response.status_code == 404 else "error")
+        code = CODES.get(response.status_code) or getattr(detail, "code", None) or "error"
         response.data = {"code": code, "detail": str(detail)}
     return response
+
+
+# Said the same whoever says it.
+CODES = {403: Forbidden.code, 404: NotSeen.code, 429: TooMany.code}
+
+
+def _sentences(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [sentence for each in value.values() for sentence in _sentences(each)]
+    if isinstance(value, list | tuple):
+        return [sentence for each in value for sentence in _sentences(each)]
+    return [str(value)]

@@ -1,0 +1,1 @@
+"""Requests over HTTP: the same verbs, the same eyes, the same refusals as the pages."""

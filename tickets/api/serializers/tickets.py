@@ -1,0 +1,187 @@
+"""A request as the API tells it; owners' names and phones are masked everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+
+from staff.api.base import Strict
+from staff.api.fields import DepartmentField, EmployeeField, ProjectField
+from tickets import contacts, links, timeline
+from tickets.api.fields import CategoryField, OwnerField, PhoneField, UnitField
+from tickets.models import Clock, Event, Ticket
+from tickets.statuses import Channel, ClockName, Kind, RatingSource, Source, Status, Step, Urgency, Verb
+
+CLOCK_ORDER = {name.value: index for index, name in enumerate(ClockName)}
+
+
+class Named(serializers.Serializer):
+    """``from_`` is called ``from`` outside."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {name.rstrip("_"): field for name, field in super().get_fields().items()}
+
+
+class ContactBody(serializers.Serializer):
+    name = serializers.CharField(source="masked_name")
+    phone = serializers.CharField(source="masked_phone")
+
+
+class ClockBody(serializers.Serializer):
+    name = serializers.ChoiceField(ClockName.choices)
+    due_at = serializers.DateTimeField()
+    met_at = serializers.DateTimeField(allow_null=True)
+    paused = serializers.SerializerMethodField()
+    late = serializers.SerializerMethodField()
+
+    def get_paused(self, clock: Clock) -> bool:
+        return clock.paused_at is not None
+
+    def get_late(self, clock: Clock) -> bool:
+        """Missed for good, or running past its time; as the request page counts."""
+        end = clock.met_at or clock.stopped_at or clock.paused_at or self.context.get("now") or timezone.now()
+        return end > clock.due_at
+
+
+class LegBody(Named):
+    department = serializers.CharField(source="department.code")
+    handler = EmployeeField(allow_null=True)
+    from_ = serializers.DateTimeField(source="started_at")
+    to = serializers.DateTimeField(source="ended_at", allow_null=True)
+    round = serializers.IntegerField()
+
+
+class RatingBody(serializers.Serializer):
+    round = serializers.IntegerField()
+    grade = serializers.IntegerField(min_value=1, max_value=5)
+    comment = serializers.CharField()
+    source = serializers.ChoiceField(RatingSource.choices)
+    channel = serializers.ChoiceField([*Channel.choices, ("", "—")])
+    at = serializers.DateTimeField()
+    late = serializers.BooleanField(source="is_late")
+    counts = serializers.SerializerMethodField(help_text=gettext_lazy("false：已被业主本人后来的评价取代"))
+
+    def get_counts(self, rating: Any) -> bool:
+        return rating.replaced_at is None
+
+
+class EventBody(Named):
+    verb = serializers.ChoiceField(Verb.choices)
+    at = serializers.DateTimeField()
+    by = serializers.SerializerMethodField()
+    from_ = serializers.ChoiceField(Status.choices, source="from_status", allow_null=True)
+    to = serializers.ChoiceField(Status.choices, source="to_status")
+    note = serializers.CharField()
+
+    def get_by(self, event: Event) -> str:
+        return timeline.actor(event)
+
+    def to_representation(self, event: Event) -> dict[str, Any]:
+        told = super().to_representation(event)
+        told["from"] = told["from"] or None
+        return told
+
+
+class TicketRow(serializers.Serializer):
+    """What a list shows of a request."""
+
+    number = serializers.CharField()
+    kind = serializers.ChoiceField(Kind.choices)
+    status = serializers.ChoiceField(Status.choices)
+    step = serializers.ChoiceField(Step.choices, allow_null=True)
+    round = serializers.IntegerField()
+    version = serializers.IntegerField()
+    project = serializers.CharField(source="project.code")
+    unit = serializers.IntegerField(source="unit_id", allow_null=True)
+    contact = ContactBody(source="*")
+    category = serializers.IntegerField(source="category_id", allow_null=True)
+    urgency = serializers.ChoiceField(Urgency.choices)
+    description = serializers.CharField()
+    source = serializers.ChoiceField(Source.choices)
+    created_at = serializers.DateTimeField()
+    appointment_at = serializers.DateTimeField(allow_null=True)
+    first_receiver = EmployeeField(allow_null=True)
+    department = serializers.CharField(source="department.code", allow_null=True)
+    handler = EmployeeField(allow_null=True)
+    clocks = serializers.SerializerMethodField()
+
+    def get_clocks(self, ticket: Ticket) -> list[dict[str, Any]]:
+        mine = [clock for clock in ticket.clocks.all() if clock.round == ticket.round]
+        ordered = sorted(mine, key=lambda clock: CLOCK_ORDER[clock.name])
+        return ClockBody(ordered, many=True, context=self.context).data  # type: ignore[return-value]
+
+
+class TicketBody(TicketRow):
+    """The whole request. ``track_url`` is there for whoever may hand it to the owner."""
+
+    legs = LegBody(many=True)
+    ratings = RatingBody(many=True)
+    events = EventBody(many=True)
+    track_url = serializers.URLField(required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        ticket = self.instance
+        if isinstance(ticket, Ticket):
+            if contacts.may_share(ticket, self.context["viewer"]):
+                fields["track_url"] = serializers.SerializerMethodField()
+            else:
+                del fields["track_url"]
+        return fields
+
+    def get_track_url(self, ticket: Ticket) -> str:
+        return links.address(ticket)
+
+
+class IntakeBody(Strict):
+    """Who asks is an ``owner`` by id, or a ``contact_name`` and ``contact_phone``."""
+
+    project = ProjectField()
+    kind = serializers.ChoiceField(Kind.choices)
+    description = serializers.CharField(allow_blank=True)
+    owner = OwnerField(required=False, allow_null=True)
+    contact_name = serializers.CharField(required=False, allow_blank=True)
+    contact_phone = PhoneField(required=False, allow_blank=True)
+    category = CategoryField(required=False, allow_null=True)
+    urgency = serializers.ChoiceField(Urgency.choices, required=False)
+    unit = UnitField(required=False, allow_null=True)
+    source = serializers.ChoiceField(Source.choices, required=False)
+    appointment_at = serializers.DateTimeField(required=False, allow_null=True)
+
+
+ORDERINGS = ("-created_at", "created_at", "due_at")
+
+
+class ManyField(serializers.CharField):
+    """``a,b``: any of several. ``choices`` is what is allowed."""
+
+    def __init__(self, choices: Any, **kwargs: Any):
+        self.allowed = choices
+        super().__init__(max_length=200, help_text=gettext_lazy(", ").join(choices.values), **kwargs)
+
+    def to_internal_value(self, data: Any) -> list[str]:  # type: ignore[override]
+        values = [part.strip() for part in super().to_internal_value(data).split(",") if part.strip()]
+        unknown = [value for value in values if value not in self.allowed.values]
+        if unknown:
+            raise serializers.ValidationError(_("“%(value)s”不是可选的值。") % {"value": unknown[0][:40]})
+        return values
+
+
+class TicketParams(Strict):
+    step = ManyField(Step, required=False)
+    status = ManyField(Status, required=False)
+    kind = ManyField(Kind, required=False)
+    project = ProjectField(required=False, help_text=gettext_lazy("项目编码"))
+    department = DepartmentField(required=False, help_text=gettext_lazy("部门编码"))
+    handler = EmployeeField(required=False, help_text=gettext_lazy("责任人的用户名"))
+    overdue = serializers.BooleanField(required=False, allow_null=True, default=None, help_text=gettext_lazy("有时限已超过而未达成"))
+    q = serializers.CharField(required=False, max_length=100, help_text=gettext_lazy("编号、房号，或描述中的词"))
+    ordering = serializers.ChoiceField(ORDERINGS, required=False)
+    cursor = serializers.CharField(required=False, max_length=300, help_text=gettext_lazy("上一页返回的 next"))
+
+
+__all__ = ["EventBody", "IntakeBody", "TicketBody", "TicketParams", "TicketRow"]
