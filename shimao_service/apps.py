@@ -15,14 +15,19 @@ class ShimaoServiceConfig(AppConfig):
             navigation,
             outbox,
         )
+        from shimao_service.imports import registry as imports
         from shimao_service.models.user import email_addresses, names
 
         outbox.register_address("user", email_addresses)
         outbox.register_name("user", names)
+        outbox.register_kinds({"import": _("导入")})
         navigation.register_counter(inbox.counts)
         navigation.register_warning(health.stalled_warning)
         navigation.register(
             navigation.NavItem(
                 _("提醒发送"), "outbox", "send", shown=health.may_see_notices, group=_("管理"), order=950
-            )
+            ),
+            navigation.NavItem(
+                _("导入"), "imports", "file-import", shown=imports.is_shown, group=_("管理"), order=940
+            ),
         )

@@ -21,9 +21,11 @@ from typing import Any
 from django.core.files.base import File
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from shimao_service import outbox
 from shimao_service.exceptions import Forbidden, IllegalMove, Invalid, NotSeen, Refusal, Stale
 from shimao_service.imports import registry, wake
 from shimao_service.imports.importer import Importer, Plan, Row
@@ -38,6 +40,8 @@ BATCH = 2000
 # A run whose ring nobody heard is found by the sweep after this time.
 PATIENCE = timedelta(seconds=20)
 # A report nobody accepted is given up; a file with people's data is not kept longer than it is of use.
+# Whoever waited longer than this has likely left the page, and is told in the inbox.
+LEFT_THE_PAGE = timedelta(seconds=15)
 FORGOTTEN_AFTER = timedelta(days=7)
 FILE_KEPT = timedelta(days=30)
 
@@ -251,6 +255,7 @@ def _write_report(run: ImportRun, importer: Importer, plan: Plan, notes: list[st
     mine = _take(run, progress)
     mine.status, mine.checked_at, mine.totals, mine.notes = RunStatus.CHECKED, timezone.now(), totals, notes
     mine.revision += 1
+    _tell(mine, _("导入检查完成：%(name)s"), _("请看过结果再确认，确认之前不写入任何数据。"), now=mine.checked_at)
     mine.accepted_by = mine.accepted_at = None
     mine.skip_bad = False
     _release(mine)
@@ -311,6 +316,7 @@ def _apply(run: ImportRun, progress: Progress) -> None:
             _release(mine)
             mine.progress_done = mine.progress_total = progress.done
             mine.save()
+            _tell(mine, _("已导入：%(name)s"), "", now=mine.finished_at)
     except _Changed as changed:
         progress.begin("report", len(rows))
         with transaction.atomic():
@@ -348,6 +354,23 @@ def _fail(run: ImportRun, reason: str) -> None:
             mine.status, mine.error, mine.finished_at = RunStatus.FAILED, reason[:300], timezone.now()
             _release(mine)
             mine.save()
+            _tell(mine, _("未能导入：%(name)s"), mine.error, now=mine.finished_at)
+
+
+def _tell(run: ImportRun, title: str, body: str, *, now: datetime) -> None:
+    """In the same transaction; short runs are watched on the page and need no notice."""
+    if now - (run.accepted_at or run.uploaded_at) < LEFT_THE_PAGE:
+        return
+    outbox.post(
+        key=f"import:{run.pk}:{run.status}:{run.revision}",
+        recipients=[f"user:{run.uploaded_by_id}"],
+        title=title % {"name": run.file_name},
+        body=body,
+        url=reverse("import-run", args=[run.pk]),
+        kind="import",
+        about=f"import:{run.pk}",
+        now=now,
+    )
 
 
 # --- what the tick does ----------------------------------------------------------------------------

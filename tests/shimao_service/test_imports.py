@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from shimao_service.exceptions import Forbidden, IllegalMove, Invalid, NotSeen, Stale
 from shimao_service.imports import engine, registry, wake, workbooks
-from shimao_service.models import ImportRow, ImportRun, User
+from shimao_service.models import ImportRow, ImportRun, Notice, User
 from shimao_service.spreadsheets import BadFile, open_sheet
 from tests.shimao_service.fake_importer import LoginImporter, viewer
 from tests.shimao_service.sheets import file, workbook
@@ -236,6 +236,18 @@ def test_a_row_that_somebody_wrote_in_the_same_moment_has_the_file_checked_again
     run = engine.work(run.pk)
     assert (run.status, run.accepted_by) == ("uploaded", None)
     assert engine.work(run.pk).status == "checked"
+
+
+def test_whoever_has_left_the_page_is_told_in_the_inbox_once(me):
+    run = upload(me)
+    ImportRun.objects.update(uploaded_at=timezone.now() - timedelta(minutes=2))
+    engine.work(run.pk)
+    notice = Notice.objects.get()
+    assert (notice.recipient, notice.url) == (f"user:{me.user.pk}", f"/imports/{run.pk}/")
+    run.refresh_from_db()
+    accept(run, me)
+    assert engine.work(run.pk).status == "applied"
+    assert Notice.objects.count() == 1  # the rest was watched
 
 
 # --- what nobody heard, who died ---------------------------------------------------------------------

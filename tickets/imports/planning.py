@@ -110,14 +110,11 @@ class EstatePlanning:
             self.buildings[building.project_id, building.code.upper()] = building
             names[building.project_id, building.name.upper()] = building
         self.buildings |= names
-        used = set()
-        for row in self.rows:
-            if row.is_good and (found := self._building(row)):
-                used.add(found.pk)
+        used = {building.pk for row in self.rows if row.is_good for building in [self._building(row)] if building}
         units = Unit.objects.filter(building__in=used).order_by("pk")
         for unit in units.select_for_update(of=("self",), no_key=True) if self.lock else units:
             self.units[unit.building_id, unit.entrance.upper(), unit.room.upper()] = unit
-        named = sorted({unit.pk for row in self.rows if row.is_good and (unit := self._unit(row))})
+        named = sorted({unit.pk for row in self.rows if row.is_good for unit in [self._unit(row)] if unit})
         for part in chunks(named):
             for occupancy in self._occupancies("self", "owner").filter(unit__in=part):
                 occupancy.owner = self.owners.setdefault(occupancy.owner_id, occupancy.owner)
