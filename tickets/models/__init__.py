@@ -7,8 +7,10 @@ from tickets.models.owner import Occupancy, Owner
 from tickets.models.rating import Rating, Summary
 from tickets.models.submission import NumberCounter, ReportAttempt, Submission
 from tickets.models.ticket import Clock, Ticket, TicketLink, TicketSubject
+from tickets.models.view import SavedView
 
 __all__ = [
     "Attachment", "Building", "Category", "Clock", "Event", "Hold", "Leg", "NumberCounter", "Occupancy", "Owner",
-    "Rating", "ReceiverTerm", "ReportAttempt", "Submission", "Summary", "Ticket", "TicketLink", "TicketSubject", "Unit",
+    "Rating", "ReceiverTerm", "ReportAttempt", "SavedView", "Submission", "Summary", "Ticket", "TicketLink",
+    "TicketSubject", "Unit",
 ]  # fmt: skip

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Reverse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -183,6 +185,15 @@ class Ticket(models.Model):
             models.Index(fields=["unit", "-created_at"], name="ticket_unit_newest"),
             models.Index(fields=["owner", "-created_at"], name="ticket_owner_newest"),
             models.Index(fields=["contact_phone"], name="ticket_contact_phone", condition=~Q(contact_phone="")),
+            # People give the last digits; a web form's name belongs to no owner in the books.
+            models.Index(
+                OpClass(Reverse("contact_phone"), name="text_pattern_ops"), name="ticket_phone_tail",
+                condition=~Q(contact_phone=""),
+            ),
+            models.Index(
+                fields=["contact_name"], name="ticket_stranger", opclasses=["text_pattern_ops"],
+                condition=Q(owner=None) & ~Q(contact_name=""),
+            ),
         ]  # fmt: skip
 
     def __str__(self) -> str:
