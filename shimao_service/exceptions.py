@@ -125,8 +125,8 @@ def api_exception_handler(exc: Exception, context: dict) -> Response | None:
     if response is None:
         return None
     if isinstance(exc, drf.ValidationError):
-        detail = exc.detail if isinstance(exc.detail, dict) else {"non_field_errors": exc.detail}
-        fields = {str(name): _sentences(value) for name, value in detail.items()}
+        wrong = exc.detail if isinstance(exc.detail, dict) else {"non_field_errors": exc.detail}
+        fields = {str(name): _sentences(value) for name, value in wrong.items()}
         first = next((words[0] for words in fields.values() if words), "")
         response.data = {"code": Invalid.code, "detail": first, "fields": fields}
     else:

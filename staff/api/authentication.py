@@ -63,7 +63,7 @@ def sign_in(request: HttpRequest, *, username: str, password: str, code: str = "
     if not ratelimit.consume(request, action="login"):
         raise TooMany(_("登录太频繁，请稍后再试。"))
     try:
-        user = get_adapter().authenticate(request, username=username, password=password)
+        user: Any = get_adapter().authenticate(request, username=username, password=password)
     except ValidationError as error:
         raise TooMany(_("密码错误次数过多，请几分钟后再试。")) from error
     if user is None or not may_enter(user):
@@ -79,6 +79,6 @@ def check_second_factor(request: HttpRequest, user: Any, code: str) -> None:
     key = f"mfa-auth-user-{user.pk}"
     if not ratelimit.consume(request, action="login_failed", key=key):
         raise TooMany(_("验证码错误次数过多，请几分钟后再试。"))
-    if not any(one.wrap().validate_code(code) for one in Authenticator.objects.filter(user=user)):
+    if not any(one.wrap().validate_code(code) for one in Authenticator.objects.filter(user_id=user.pk)):
         raise NotSignedIn(_("验证码不正确或已过期。"))
     ratelimit.clear(request, action="login_failed", key=key)

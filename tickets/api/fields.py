@@ -13,35 +13,33 @@ from shimao_service import phones
 from shimao_service.exceptions import Invalid
 from staff.access import Viewer
 from staff.api.base import IdField
+from staff.api.fields import Finding
 from staff.permissions import Permission
 from tickets.models import Category, Occupancy, Owner, Unit
 
 
-class UnitField(IdField):
-    def to_internal_value(self, data: Any) -> Unit:  # type: ignore[override]
-        pk = super().to_internal_value(data)
+class UnitField(Finding, IdField):
+    def find(self, value: int) -> Unit:
         projects = [project.pk for project in self.context["viewer"].projects]
-        found = Unit.objects.filter(pk=in_range(pk), project__in=projects).select_related("building").first()
+        found = Unit.objects.filter(pk=value, project__in=projects).select_related("building").first()
         if found is None:
-            raise serializers.ValidationError(_("没有编号为 %(id)s 的房屋。") % {"id": pk})
+            raise serializers.ValidationError(_("没有编号为 %(id)s 的房屋。") % {"id": value})
         return found
 
 
-class CategoryField(IdField):
-    def to_internal_value(self, data: Any) -> Category:  # type: ignore[override]
-        pk = super().to_internal_value(data)
-        found = Category.objects.filter(pk=in_range(pk), is_active=True).select_related("parent").first()
+class CategoryField(Finding, IdField):
+    def find(self, value: int) -> Category:
+        found = Category.objects.filter(pk=value, is_active=True).select_related("parent").first()
         if found is None:
-            raise serializers.ValidationError(_("没有编号为 %(id)s 的分类。") % {"id": pk})
+            raise serializers.ValidationError(_("没有编号为 %(id)s 的分类。") % {"id": value})
         return found
 
 
-class OwnerField(IdField):
-    def to_internal_value(self, data: Any) -> Owner:  # type: ignore[override]
-        pk = super().to_internal_value(data)
-        found = owners_of(self.context["viewer"]).filter(pk=in_range(pk)).first()
+class OwnerField(Finding, IdField):
+    def find(self, value: int) -> Owner:
+        found = owners_of(self.context["viewer"]).filter(pk=value).first()
         if found is None:
-            raise serializers.ValidationError(_("没有编号为 %(id)s 的业主。") % {"id": pk})
+            raise serializers.ValidationError(_("没有编号为 %(id)s 的业主。") % {"id": value})
         return found
 
 
@@ -54,11 +52,6 @@ class PhoneField(serializers.CharField):
             return phones.normalise(super().to_internal_value(data))
         except Invalid as refusal:
             raise serializers.ValidationError(str(refusal.detail)) from refusal
-
-
-def in_range(pk: int) -> int:
-    """An id that the database can be asked for; the validators that refuse others run later."""
-    return pk if 0 < pk < 2**63 else 0
 
 
 def owners_of(viewer: Viewer) -> Any:

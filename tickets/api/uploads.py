@@ -24,6 +24,6 @@ def split(request: Request) -> tuple[Any, list[UploadedFile]]:
 def with_pictures(body: type[serializers.Serializer]) -> dict[str, Any]:
     """How such a body is described."""
     files = serializers.ListField(child=serializers.FileField(), required=False, max_length=9)
-    parts: Any = {name: field for name, field in body().get_fields().items()}
+    parts: Any = dict(body().get_fields())
     multipart = inline_serializer(f"{body.__name__}WithPictures", parts | {FIELD: files})
     return {"application/json": body, "multipart/form-data": multipart}

@@ -23,7 +23,7 @@ class SearchParams(Strict):
 class CategoryBody(serializers.Serializer):
     id = serializers.IntegerField()
     kind = serializers.ChoiceField(Kind.choices)
-    parent = serializers.IntegerField(source="parent_id", allow_null=True)
+    parent = serializers.IntegerField(source="parent_id", allow_null=True)  # type: ignore[assignment]
     name = serializers.CharField()
     full_name = serializers.SerializerMethodField(help_text=_("连同上级，如 户内·给排水"))
     department = serializers.CharField(source="department.code", allow_null=True, help_text=_("默认部门"))
@@ -37,12 +37,12 @@ class CategoryBody(serializers.Serializer):
 class UnitBody(serializers.Serializer):
     id = serializers.IntegerField()
     project = serializers.CharField(source="project.code")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
 
 
 class HomeBody(serializers.Serializer):
     unit = serializers.IntegerField(source="unit_id")
-    label = serializers.CharField(source="unit.label")
+    label = serializers.CharField(source="unit.label")  # type: ignore[assignment]
     project = serializers.CharField(source="unit.project.code")
     relation = serializers.ChoiceField(Occupancy.Relation.choices)
 

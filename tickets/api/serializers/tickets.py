@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from staff.api.base import Strict
-from staff.api.fields import DepartmentField, EmployeeField, ProjectField
+from staff.api.fields import DepartmentField, EmployeeField, Finding, ProjectField
 from tickets import contacts, links, timeline
 from tickets.api.fields import CategoryField, OwnerField, PhoneField, UnitField
 from tickets.models import Clock, Event, Ticket
@@ -59,7 +59,7 @@ class RatingBody(serializers.Serializer):
     round = serializers.IntegerField()
     grade = serializers.IntegerField(min_value=1, max_value=5)
     comment = serializers.CharField()
-    source = serializers.ChoiceField(RatingSource.choices)
+    source = serializers.ChoiceField(RatingSource.choices)  # type: ignore[assignment]
     channel = serializers.ChoiceField([*Channel.choices, ("", "—")])
     at = serializers.DateTimeField()
     late = serializers.BooleanField(source="is_late")
@@ -101,7 +101,7 @@ class TicketRow(serializers.Serializer):
     category = serializers.IntegerField(source="category_id", allow_null=True)
     urgency = serializers.ChoiceField(Urgency.choices)
     description = serializers.CharField()
-    source = serializers.ChoiceField(Source.choices)
+    source = serializers.ChoiceField(Source.choices)  # type: ignore[assignment]
     created_at = serializers.DateTimeField()
     appointment_at = serializers.DateTimeField(allow_null=True)
     first_receiver = EmployeeField(allow_null=True)
@@ -149,23 +149,23 @@ class IntakeBody(Strict):
     category = CategoryField(required=False, allow_null=True)
     urgency = serializers.ChoiceField(Urgency.choices, required=False)
     unit = UnitField(required=False, allow_null=True)
-    source = serializers.ChoiceField(Source.choices, required=False)
+    source = serializers.ChoiceField(Source.choices, required=False)  # type: ignore[assignment]
     appointment_at = serializers.DateTimeField(required=False, allow_null=True)
 
 
 ORDERINGS = ("-created_at", "created_at", "due_at")
 
 
-class ManyField(serializers.CharField):
+class ManyField(Finding, serializers.CharField):
     """``a,b``: any of several. ``choices`` is what is allowed."""
 
     def __init__(self, choices: Any, **kwargs: Any):
         self.allowed = choices
         super().__init__(max_length=200, help_text=gettext_lazy(", ").join(choices.values), **kwargs)
 
-    def to_internal_value(self, data: Any) -> list[str]:  # type: ignore[override]
-        values = [part.strip() for part in super().to_internal_value(data).split(",") if part.strip()]
-        unknown = [value for value in values if value not in self.allowed.values]
+    def find(self, value: str) -> list[str]:
+        values = [part.strip() for part in value.split(",") if part.strip()]
+        unknown = [part for part in values if part not in self.allowed.values]
         if unknown:
             raise serializers.ValidationError(_("“%(value)s”不是可选的值。") % {"value": unknown[0][:40]})
         return values
@@ -178,7 +178,7 @@ class TicketParams(Strict):
     project = ProjectField(required=False, help_text=gettext_lazy("项目编码"))
     department = DepartmentField(required=False, help_text=gettext_lazy("部门编码"))
     handler = EmployeeField(required=False, help_text=gettext_lazy("责任人的用户名"))
-    overdue = serializers.BooleanField(required=False, allow_null=True, default=None, help_text=gettext_lazy("有时限已超过而未达成"))
+    overdue = serializers.BooleanField(required=False, help_text=gettext_lazy("有时限已超过而未达成"))
     q = serializers.CharField(required=False, max_length=100, help_text=gettext_lazy("编号、房号，或描述中的词"))
     ordering = serializers.ChoiceField(ORDERINGS, required=False)
     cursor = serializers.CharField(required=False, max_length=300, help_text=gettext_lazy("上一页返回的 next"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
@@ -46,11 +45,9 @@ class TicketsView(TicketEndpoint):
     def get(self, request: Request) -> Response:
         asked = self.asked()
         name = asked.get("ordering", "-created_at")
-        rows = Ticket.objects.visible_to(self.viewer).for_queue().select_related("handler__user", "first_receiver__user")
-        found, after = page(
-            narrowed(rows, asked, timezone.now()).prefetch_related("clocks"),
-            ORDERS[name], name=name, cursor=asked.get("cursor", ""),
-        )  # fmt: skip
+        rows = narrowed(Ticket.objects.visible_to(self.viewer), asked, timezone.now())
+        shown = rows.for_queue().select_related("handler__user", "first_receiver__user").prefetch_related("clocks")
+        found, after = page(shown, ORDERS[name], name=name, cursor=asked.get("cursor", ""))
         context = {"viewer": self.viewer, "now": timezone.now()}
         return Response({"next": after, "results": TicketRow(found, many=True, context=context).data})
 
@@ -60,7 +57,7 @@ class TicketsView(TicketEndpoint):
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         self.checked(Strict, dict(request.query_params))
-        key, scope = key_of(request.headers.get(HEADER)), scope_of(request.user.pk)
+        key, scope = key_of(request.headers.get(HEADER)), scope_of(self.viewer.user.pk)
         data, files = split(request)
         intake = Intake(**{name: value for name, value in self.checked(IntakeBody, data).items() if value is not None})
         again = is_used(scope, key, timezone.now())
