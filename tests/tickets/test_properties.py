@@ -102,7 +102,7 @@ def test_any_sequence_of_moves_keeps_the_invariants(cast, kind, urgency, story):
                 wrong = broken(ticket)
                 assert not wrong, (name, wrong)
                 if ticket.status in FINAL:
-                assert ticket.remind_at is None, "nobody is reminded of what is over"
+                    assert ticket.remind_at is None, "nobody is reminded of what is over"
             raise Undo
     except Undo:
         pass

@@ -1,0 +1,64 @@
+"""The words: English in code, Chinese on screen. docs/glossary.md is written from here and from the choices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from staff.models import Project
+from staff.permissions import Permission
+from tickets.models import Occupancy
+from tickets.statuses import (
+    GRADES,
+    Channel,
+    ClockName,
+    HoldReason,
+    Kind,
+    Level,
+    Liability,
+    Mood,
+    RatingSource,
+    Source,
+    Status,
+    Step,
+    Urgency,
+    Verb,
+)
+
+BEGIN, END = "<!-- words: written by manage.py write_glossary -->", "<!-- end of words -->"
+
+GROUPS: tuple[tuple[str, Any], ...] = (
+    ("Kinds of request (工单类型)", Kind),
+    ("Steps (五步)", Step),
+    ("Statuses (状态)", Status),
+    ("Verbs (动作)", Verb),
+    ("Urgency (紧急程度)", Urgency),
+    ("Complaint levels (投诉级别)", Level),
+    ("Mood (情绪)", Mood),
+    ("Sources (来源)", Source),
+    ("Hold reasons (挂起原因)", HoldReason),
+    ("Channels (方式)", Channel),
+    ("Liability (责任归属)", Liability),
+    ("Rating sources (评价来源)", RatingSource),
+    ("Clocks (时限)", ClockName),
+    ("Project kinds (项目类型)", Project.Kind),
+    ("Relations to a unit (关系)", Occupancy.Relation),
+    ("Permissions (权限)", Permission),
+)
+
+
+def tables() -> str:
+    """Every choice of the code with its Chinese word, a table a group."""
+    parts = []
+    for title, choices in GROUPS:
+        rows = "\n".join(f"| `{value}` | {label} |" for value, label in choices.choices)
+        parts.append(f"### {title}\n\n| code | on screen |\n|---|---|\n{rows}\n")
+    grades = "\n".join(f"| `{grade}` | {words} |" for grade, words in GRADES.items())
+    parts.append(f"### Grades (满意度)\n\n| code | on screen |\n|---|---|\n{grades}\n")
+    return "\n".join(parts)
+
+
+def rewrite(text: str) -> str:
+    """``text`` with the part between the marks written anew. Raises ``ValueError`` when a mark is missing."""
+    head, rest = text.split(BEGIN)
+    _old, tail = rest.split(END)
+    return f"{head}{BEGIN}\n\n{tables()}\n{END}{tail}"
