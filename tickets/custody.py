@@ -130,13 +130,14 @@ def holds(events: Iterable[Event]) -> list[Span]:
 def ratings(events: Sequence[Event]) -> list[Graded]:
     """Every grade with who told it and how; an owner's own replaces a recorded one, and both stay."""
     rated = [event for event in events if event.verb == Verb.RATE]
+    timed_out = {event.round for event in events if event.verb == Verb.TIME_OUT}
     last = {event.round: event.seq for event in rated}
     return [
         Graded(
             grade=int(data_of(event).get("grade", 0)),
             round=event.round,
             at=event.at,
-            source=source_of(event),
+            source=source_of(event, is_late=event.round in timed_out),
             comment=event.note,
             counts=last[event.round] == event.seq,
         )
@@ -144,7 +145,7 @@ def ratings(events: Sequence[Event]) -> list[Graded]:
     ]
 
 
-def source_of(event: Event) -> str:
+def source_of(event: Event, *, is_late: bool) -> str:
     """``业主本人`` or ``林静代录（电话）``."""
     if event.actor_kind != ActorKind.EMPLOYEE:
         words = _("业主本人")
@@ -152,7 +153,7 @@ def source_of(event: Event) -> str:
         channel = data_of(event).get("channel", "")
         how = Channel(channel).label if channel in Channel.values else ""
         words = _("%(name)s 代录（%(how)s）") % {"name": event.actor_name, "how": how}
-    return _("%(words)s，逾期") % {"words": words} if data_of(event).get("late") else words
+    return _("%(words)s，逾期") % {"words": words} if is_late else words
 
 
 def steps(ticket: Ticket, events: Sequence[Event], now: datetime) -> list[dict[str, Any]]:

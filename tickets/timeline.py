@@ -99,6 +99,7 @@ def sentence(event: Event) -> Line:
 def _lines(events: Sequence[Event], clocks: Sequence[Clock]) -> list[Line]:
     lines = []
     since: datetime | None = None
+    timed_out: set[int] = set()
     late = {(clock.round, clock.met_at): clock for clock in clocks if clock.met_at and clock.met_at > clock.due_at}
     for event in events:
         words = WORDS.get(event.verb, _plain)(event)
@@ -115,6 +116,9 @@ def _lines(events: Sequence[Event], clocks: Sequence[Clock]) -> list[Line]:
             pictures=list(getattr(event, "picture_ids", None) or []),
             seq=event.seq,
         )
+        timed_out |= {event.round} if event.verb == Verb.TIME_OUT else set()
+        if event.verb == Verb.RATE and event.round in timed_out:
+            line.details.append(_("逾期评价"))
         moved = event.from_status != event.to_status
         if moved and since is not None and event.at - since >= timedelta(minutes=1):
             line.dwell = _("停留 %(span)s") % {"span": duration_words(event.at - since)}
@@ -245,13 +249,12 @@ def _rate(event: Event) -> Words:
     data = data_of(event)
     grade = int(data.get("grade", 0))
     tone = "overdue" if grade <= 2 else "done"
-    details = [_("逾期评价")] if data.get("late") else []
     label = str(GRADES.get(grade, grade))
     if event.actor_kind != ActorKind.EMPLOYEE:
-        return Words(_("评价"), label, details=details, tone=tone)
+        return Words(_("评价"), label, tone=tone)
     how = _channel(event)
-    details = [*([_("业主以%(how)s告知") % {"how": how}] if how else []), *details]
-    return Words(_("代录评价"), label, details=[" · ".join(details)] if details else [], tone=tone)
+    details = [_("业主以%(how)s告知") % {"how": how}] if how else []
+    return Words(_("代录评价"), label, details=details, tone=tone)
 
 
 def _time_out(event: Event) -> Words:

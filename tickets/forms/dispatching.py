@@ -79,7 +79,7 @@ class AssignForm(MoveForm):
         best = next((one for one in self.candidates if one.employee.department_id == department_id), None)
         if best:
             self.fields["handler"].initial = str(best.employee.pk)
-            self.fields["handler"].help_text = _("已选在手最少的 %(name)s，可以改。") % {"name": best.employee.name}
+            self.fields["handler"].help_text = _("该部门在手最少的是 %(name)s。") % {"name": best.employee.name}
 
     def narrowed(self, department_id: str) -> list[Candidate]:
         """The candidates of one department, for the list that follows the department."""

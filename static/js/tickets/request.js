@@ -9,6 +9,11 @@ document.addEventListener("htmx:afterSwap", (event) => {
   location.assign(link.href);
 });
 
+// A tab that nobody looks at is not somebody looking.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (document.hidden && event.detail.elt.id === "presence") event.preventDefault();
+});
+
 function offerPlace(root) {
   root.querySelectorAll("[data-locate]").forEach((box) => { box.hidden = !navigator.geolocation; });
 }
