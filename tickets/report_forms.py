@@ -77,7 +77,7 @@ class ReportForm(forms.Form):
     room = WordsField(
         label=gettext_lazy("房号"),
         max_length=60,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "enterkeyhint": "next"}),
+        widget=forms.TextInput(attrs={"enterkeyhint": "next"}),
     )
     description = WordsField(
         label=gettext_lazy("怎么了"),
@@ -188,9 +188,20 @@ class SupplementForm(forms.Form):
 
 
 class ReasonForm(forms.Form):
-    """Why it should be taken up again, or is withdrawn."""
+    """Why it is withdrawn; no reason is needed to want nothing any more."""
 
     reason = WordsField(
         label=gettext_lazy("原因"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
     )
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+
+class ReopenForm(ReasonForm):
+    """What is still wrong."""
+
+    reason = WordsField(
+        label=gettext_lazy("哪里还没有解决"),
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": gettext_lazy("请写一下哪里还没有解决。")},
+    )

@@ -142,6 +142,20 @@ def test_errors_are_named_in_place_and_nothing_is_lost(open_page, cast, photo, c
     assert Attachment.objects.count() == 1
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_back_and_submit_once_more_is_the_same_request(open_page, cast, scripts):
+    page = open_page(PHONE, java_script_enabled=scripts)
+    fill(page, cast)
+    for _time in range(2):
+        page.click("form[data-report] button.btn-primary")
+        page.wait_for_url("**/track/**")
+        page.go_back()
+        page.wait_for_url("**/report/**")
+        if not page.input_value("#id_description"):
+            fill(page, cast)
+    assert Ticket.objects.count() == 1
+
+
 def test_everything_works_with_scripts_off(open_page, cast, photo):
     page = open_page(DESK, java_script_enabled=False)
     fill(page, cast)

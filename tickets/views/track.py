@@ -26,7 +26,7 @@ from shimao_service.actors import Actor, ActorKind
 from shimao_service.exceptions import Conflict, Forbidden, Invalid, Refusal
 from tickets import lifecycle, links, pictures, story, tracking
 from tickets.models import Ticket
-from tickets.report_forms import RateForm, ReasonForm, SupplementForm, renewed
+from tickets.report_forms import RateForm, ReasonForm, ReopenForm, SupplementForm, renewed
 
 View = Callable[..., HttpResponseBase]
 
@@ -74,7 +74,7 @@ def page(
     blank: dict[str, forms.Form] = {
         "rating": RateForm(initial={"round": ticket.round}),
         "supplement": SupplementForm(),
-        "reopening": ReasonForm(initial={"version": ticket.version}, prefix="reopen"),
+        "reopening": ReopenForm(initial={"version": ticket.version}, prefix="reopen"),
         "withdrawal": ReasonForm(initial={"version": ticket.version}, prefix="withdraw"),
     }
     context = tracking.page(ticket, now=timezone.now()) | blank | (typed or {})
@@ -140,8 +140,8 @@ def supplement(request: HttpRequest, ticket: Ticket, form: SupplementForm) -> st
     return _("已补充，处理的人会看到。")
 
 
-@action("reopening", lambda request, ticket: ReasonForm(request.POST, prefix="reopen"))
-def reopen(request: HttpRequest, ticket: Ticket, form: ReasonForm) -> str:
+@action("reopening", lambda request, ticket: ReopenForm(request.POST, prefix="reopen"))
+def reopen(request: HttpRequest, ticket: Ticket, form: ReopenForm) -> str:
     values = form.cleaned_data
     lifecycle.reopen(ticket, by=holder(ticket), reason=values["reason"], version=values["version"])
     return _("已安排重新处理。")
