@@ -102,6 +102,8 @@ def problems(request: HttpRequest, pk: int) -> HttpResponse:
     found = _run(request, pk)
     if found.uploaded_by_id != request.user.pk:
         raise Forbidden(_("问题清单含有联系方式，只有上传人可以下载。"))
+    if not found.file:
+        raise NotSeen(_("原文件已按期删除，请重新上传后下载。"))
     rows = ImportRow.objects.filter(run=found, outcome=Outcome.BAD).order_by("number")
     body = workbooks.problems(registry.get(found.kind), rows.iterator(chunk_size=2000))
     return _download(body, _("有问题的行-%(pk)d.xlsx") % {"pk": found.pk})
