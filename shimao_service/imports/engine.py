@@ -3,7 +3,7 @@
 Applying is **one transaction** for the whole file. Chunks would show progress more simply, but an estate
 half imported is worse than none: people would work with it, and nobody could say which half. 20,000 rows
 take some seconds; other moves only wait if they write the same unit or owner. A worker that dies leaves
-nothing: Postgres rolls back, the lease runs out, and :func:`sweep` has the run done again.
+nothing: Postgres rolls back, the lease runs out, and :mod:`shimao_service.imports.sweeping` has it done again.
 
 Between check and apply the data may change. Applying plans again under locks; when the new plan differs
 from the report that was accepted in any row, nothing is written and the new report is shown.
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,15 +34,9 @@ from shimao_service.spreadsheets import open_sheet
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 3
 BATCH = 2000
-# A run whose ring nobody heard is found by the sweep after this time.
-PATIENCE = timedelta(seconds=20)
-# A report nobody accepted is given up; a file with people's data is not kept longer than it is of use.
 # Whoever waited longer than this has likely left the page, and is told in the inbox.
 LEFT_THE_PAGE = timedelta(seconds=15)
-FORGOTTEN_AFTER = timedelta(days=7)
-FILE_KEPT = timedelta(days=30)
 
 WAITING = (RunStatus.UPLOADED, RunStatus.CHECKING, RunStatus.APPLYING)
 
@@ -173,13 +166,13 @@ def work(run_id: int, *, now: datetime | None = None) -> ImportRun | None:
     except _Lost:
         logger.info("Import %s was taken away while it was worked on.", run.pk)
     except Refusal as refusal:
-        _fail(run, str(refusal.detail))
+        fail(run, str(refusal.detail))
     except DatabaseError:
         # Nothing is written. The lease runs out and the sweep has it done again, a few times.
         logger.exception("Import %s: the database refused.", run.pk)
     except Exception:
         logger.exception("Import %s failed.", run.pk)
-        _fail(run, _("导入时出了意外，没有写入任何数据。请重新上传；仍不行请联系系统管理员。"))
+        fail(run, _("导入时出了意外，没有写入任何数据。请重新上传；仍不行请联系系统管理员。"))
     return ImportRun.objects.get(pk=run.pk)
 
 
@@ -347,7 +340,7 @@ def _compare(run: ImportRun, plan: Plan, notes: list[str]) -> None:
         raise _Changed(plan, [text % {"count": len(differing), "rows": numbers}, *notes])
 
 
-def _fail(run: ImportRun, reason: str) -> None:
+def fail(run: ImportRun, reason: str) -> None:
     with transaction.atomic():
         mine = ImportRun.objects.select_for_update().filter(pk=run.pk, claim=run.claim, status=run.status).first()
         if mine is not None:
@@ -371,47 +364,3 @@ def _tell(run: ImportRun, title: str, body: str, *, now: datetime) -> None:
         about=f"import:{run.pk}",
         now=now,
     )
-
-
-# --- what the tick does ----------------------------------------------------------------------------
-def sweep(now: datetime) -> int:
-    """See that what waits is worked on: rings nobody heard, workers that died, reports nobody wants.
-
-    Returns how many runs it had to care for. When the broker takes no ring, one run is done here.
-    """
-    forget(now)
-    waiting = list(
-        ImportRun.objects.filter(
-            (
-                Q(claim="")
-                & Q(uploaded_at__lt=now - PATIENCE)
-                & (Q(accepted_at=None) | Q(accepted_at__lt=now - PATIENCE))
-            )
-            | Q(lease_until__lt=now),
-            status__in=WAITING,
-        ).order_by("id")[:20]
-    )
-    heard = True
-    for run in waiting:
-        if run.attempts >= ATTEMPTS:
-            _fail(run, _("处理多次中断，没有写入任何数据。请重新上传；仍不行请联系系统管理员。"))
-        elif heard:
-            heard = wake.ring(run.pk)
-            if not heard:
-                work(run.pk, now=now)
-    return len(waiting)
-
-
-def forget(now: datetime) -> None:
-    """Give up reports nobody accepted; delete files and raw cells some time after the end."""
-    ImportRun.objects.filter(status=RunStatus.CHECKED, checked_at__lt=now - FORGOTTEN_AFTER).update(
-        status=RunStatus.DISCARDED, finished_at=now
-    )
-    _delete_files(ImportRun.objects.filter(finished_at__lt=now - FILE_KEPT).exclude(file="")[:50])
-
-
-def _delete_files(runs: Iterable[ImportRun]) -> None:
-    for run in runs:
-        ImportRow.objects.filter(run=run).exclude(raw={}).update(raw={})
-        run.file.delete(save=False)
-        ImportRun.objects.filter(pk=run.pk).update(file="")

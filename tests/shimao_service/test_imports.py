@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from shimao_service.exceptions import Forbidden, IllegalMove, Invalid, NotSeen, Stale
-from shimao_service.imports import engine, registry, wake, workbooks
+from shimao_service.imports import engine, registry, sweeping, wake, workbooks
 from shimao_service.models import ImportRow, ImportRun, Notice, User
 from shimao_service.spreadsheets import BadFile, open_sheet
 from tests.shimao_service.fake_importer import LoginImporter, viewer
@@ -253,15 +253,15 @@ def test_whoever_has_left_the_page_is_told_in_the_inbox_once(me):
 # --- what nobody heard, who died ---------------------------------------------------------------------
 def test_the_tick_finds_runs_whose_ring_nobody_heard(me, rings):
     run = upload(me)
-    assert engine.sweep(timezone.now()) == 0
-    assert engine.sweep(timezone.now() + timedelta(minutes=1)) == 1
+    assert sweeping.sweep(timezone.now()) == 0
+    assert sweeping.sweep(timezone.now() + timedelta(minutes=1)) == 1
     assert rings == [run.pk]
 
 
 def test_without_a_broker_the_tick_does_the_run_itself(me, monkeypatch):
     monkeypatch.setattr(wake, "ring", lambda run_id: False)
     run = upload(me)
-    engine.sweep(timezone.now() + timedelta(minutes=1))
+    sweeping.sweep(timezone.now() + timedelta(minutes=1))
     run.refresh_from_db()
     assert run.status == "checked"
 
@@ -276,15 +276,15 @@ def test_a_ring_never_raises_when_the_broker_is_gone(monkeypatch, unused_port):
 
 def test_a_run_whose_worker_died_is_done_again_and_given_up_after_three(me, rings):
     run = upload(me)
-    for attempt in range(engine.ATTEMPTS):
+    for attempt in range(sweeping.ATTEMPTS):
         at = timezone.now() + timedelta(minutes=5 * attempt)
         assert engine._claim(run.pk, at) is not None  # and dies
         assert engine._claim(run.pk, at) is None  # nobody else takes it while the lease runs
-        engine.sweep(at + timedelta(seconds=30))
+        sweeping.sweep(at + timedelta(seconds=30))
         assert len(rings) == attempt
-        if attempt < engine.ATTEMPTS - 1:
-            engine.sweep(at + timedelta(minutes=2))
-    engine.sweep(timezone.now() + timedelta(minutes=30))
+        if attempt < sweeping.ATTEMPTS - 1:
+            sweeping.sweep(at + timedelta(minutes=2))
+    sweeping.sweep(timezone.now() + timedelta(minutes=30))
     run.refresh_from_db()
     assert run.status == "failed"
     assert "没有写入" in run.error
@@ -307,11 +307,11 @@ def test_a_worker_that_lost_its_lease_writes_nothing(me, importer, monkeypatch):
 def test_reports_are_given_up_and_files_deleted_in_time(me):
     run = checked(me, [*ROWS, ["x", None, None]])
     name = run.file.name
-    engine.sweep(timezone.now() + timedelta(days=8))
+    sweeping.sweep(timezone.now() + timedelta(days=8))
     run.refresh_from_db()
     assert run.status == "discarded"
     assert default_storage.exists(name)
-    engine.sweep(timezone.now() + timedelta(days=39))
+    sweeping.sweep(timezone.now() + timedelta(days=39))
     run.refresh_from_db()
     assert not run.file
     assert not default_storage.exists(name)
