@@ -81,7 +81,8 @@ def test_a_request_goes_from_the_counter_through_a_second_round_to_its_summary(c
     done(handler.tell(path + "accept/"), "in_progress", "follow_up")
     done(handler.tell(path + "complete/", {"result": "重新接管，试水无渗漏"}), "completed", "feedback")
     done(desk.tell(path + "feedback/", {"channel": "phone", "content": "已重修"}), "fed_back", "feedback")
-    done(desk.tell(path + "rating/", {"grade": 5, "comment": "好了", "channel": "phone"}), "awaiting_summary", "summary")
+    told = {"grade": 5, "comment": "好了", "channel": "phone"}
+    done(desk.tell(path + "rating/", told), "awaiting_summary", "summary")
     closed = done(
         desk.tell(path + "summary/", {"cause": "接头未拧紧", "liability": "property", "improvement": "完工须试水"}),
         "closed", None,

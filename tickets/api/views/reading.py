@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.db.models import Prefetch
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.response import Response
@@ -14,17 +15,18 @@ from staff.access import Viewer
 from staff.api.base import View
 from tickets.api.serializers.tickets import EventBody, TicketBody
 from tickets.lifecycle import gate
-from tickets.models import Ticket
+from tickets.models import Leg, Ticket
 
 NUMBER = re.compile(r"[A-Za-z]{2}[0-9]{8}-[0-9]{1,9}")
 
 
 def whole() -> Any:
     """Requests with everything that the whole of one tells."""
+    legs = Prefetch("legs", Leg.objects.select_related("department", "handler__user"))
     return (
         Ticket.objects.for_page()
         .select_related("handler__user", "first_receiver__user")
-        .prefetch_related("clocks", "legs__department", "legs__handler__user", "ratings", "events")
+        .prefetch_related("clocks", legs, "ratings", "events")
     )
 
 
