@@ -240,7 +240,10 @@ def test_words_and_pictures_can_be_added_while_it_is_open(cast, holder):
     assert "您的补充" in page
     assert "下午三点后在家" in page
     assert reverse("track-thumbnail", args=[links.token(ticket), Attachment.objects.get().pk]) in page
-    assert holder.does(walk(cast, Status.CLOSED), "supplement", note="x").status_code == 409
+    late = holder.does(walk(cast, Status.CLOSED), "supplement", note="还在漏，快来")
+    assert late.status_code == 409
+    assert "情况有变：已办结" in late.content.decode()
+    assert "还在漏，快来" in late.content.decode()
 
 
 def test_an_empty_addition_is_refused(cast, holder):

@@ -23,10 +23,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from shimao_service.actors import Actor, ActorKind
-from shimao_service.exceptions import Conflict, Forbidden, Invalid, Refusal
-from tickets import lifecycle, links, pictures, story, tracking
+from shimao_service.exceptions import Conflict, Forbidden, IllegalMove, Invalid, Refusal
+from tickets import lifecycle, links, permissions, pictures, story, tracking
 from tickets.models import Ticket
 from tickets.report_forms import RateForm, ReasonForm, ReopenForm, SupplementForm, renewed
+from tickets.statuses import Verb
 
 View = Callable[..., HttpResponseBase]
 
@@ -78,14 +79,27 @@ def page(
         "withdrawal": ReasonForm(initial={"version": ticket.version}, prefix="withdraw"),
     }
     context = tracking.page(ticket, now=timezone.now()) | blank | (typed or {})
-    context |= {"refusal": refusal, "opened": next(iter(typed or {}), "")}
+    context |= {"refusal": refusal, "opened": next(iter(typed or {}), ""), "lost": lost(typed) if refusal else ""}
     return render(request, "tickets/track/page.html", context, status=status)
+
+
+def in_owners_words(refusal: Refusal, verb: Verb, ticket: Ticket) -> Refusal:
+    """That a status does not allow a verb is staff's way to put it."""
+    if refusal.code == IllegalMove.code and not permissions.is_legal(verb, ticket):
+        return IllegalMove(_("情况有变：%(now)s。") % {"now": story.headline(ticket)[0]})
+    return refusal
+
+
+def lost(typed: dict[str, forms.Form] | None) -> str:
+    """The words of a form that may not stand open any more, so that they can still be copied."""
+    fields = ((form, name) for form in (typed or {}).values() for name in ("note", "reason", "comment"))
+    return "\n".join(str(form[name].value() or "") for form, name in fields if name in form.fields).strip()
 
 
 Act = Callable[[HttpRequest, Ticket, Any], str]
 
 
-def action(name: str, make: Callable[[HttpRequest, Ticket], forms.Form]) -> Callable[[Act], View]:
+def action(verb: Verb, name: str, make: Callable[[HttpRequest, Ticket], forms.Form]) -> Callable[[Act], View]:
     """A POST that does one thing and returns to the progress; refused, it shows the page with what was typed."""
 
     def decorate(act: Act) -> View:
@@ -106,7 +120,8 @@ def action(name: str, make: Callable[[HttpRequest, Ticket], forms.Form]) -> Call
                 return page(request, ticket, status=400, typed={name: form})
             except (Conflict, Forbidden) as refusal:
                 fresh = links.open_link(links.token(ticket)) or ticket
-                return page(request, fresh, status=refusal.status, refusal=refusal, typed={name: again(form, fresh)})
+                told = in_owners_words(refusal, verb, fresh)
+                return page(request, fresh, status=told.status, refusal=told, typed={name: again(form, fresh)})
             messages.success(request, said)
             return redirect(links.path(ticket))
 
@@ -122,7 +137,7 @@ def again(form: forms.Form, ticket: Ticket) -> forms.Form:
     return type(form)(renewed(form.data, **fresh), prefix=form.prefix)
 
 
-@action("rating", lambda request, ticket: RateForm(request.POST))
+@action(Verb.RATE, "rating", lambda request, ticket: RateForm(request.POST))
 def rate(request: HttpRequest, ticket: Ticket, form: RateForm) -> str:
     """One tap. Bound to the round that was seen, not to the version: a note by a colleague is no obstacle."""
     values = form.cleaned_data
@@ -132,7 +147,7 @@ def rate(request: HttpRequest, ticket: Ticket, form: RateForm) -> str:
     return _("抱歉没有让您满意，已安排重新处理。") if rated.round > ticket.round else _("谢谢您的评价。")
 
 
-@action("supplement", lambda request, ticket: SupplementForm(request.POST, request.FILES))
+@action(Verb.SUPPLEMENT, "supplement", lambda request, ticket: SupplementForm(request.POST, request.FILES))
 def supplement(request: HttpRequest, ticket: Ticket, form: SupplementForm) -> str:
     values = form.cleaned_data
     files = pictures.read(values["pictures"])
@@ -140,14 +155,14 @@ def supplement(request: HttpRequest, ticket: Ticket, form: SupplementForm) -> st
     return _("已补充，处理的人会看到。")
 
 
-@action("reopening", lambda request, ticket: ReopenForm(request.POST, prefix="reopen"))
+@action(Verb.REOPEN, "reopening", lambda request, ticket: ReopenForm(request.POST, prefix="reopen"))
 def reopen(request: HttpRequest, ticket: Ticket, form: ReopenForm) -> str:
     values = form.cleaned_data
     lifecycle.reopen(ticket, by=holder(ticket), reason=values["reason"], version=values["version"])
     return _("已安排重新处理。")
 
 
-@action("withdrawal", lambda request, ticket: ReasonForm(request.POST, prefix="withdraw"))
+@action(Verb.CANCEL, "withdrawal", lambda request, ticket: ReasonForm(request.POST, prefix="withdraw"))
 def withdraw(request: HttpRequest, ticket: Ticket, form: ReasonForm) -> str:
     values = form.cleaned_data
     reason = values["reason"] or _("业主撤销")
