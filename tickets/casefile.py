@@ -223,7 +223,7 @@ class CaseFile:
 
     @property
     def one_tap(self) -> bool:
-        return contacts.may_reveal(self.ticket, self.viewer) and contacts.handles_or_answers(self.ticket, self.viewer)
+        return contacts.one_tap(self.ticket, self.viewer)
 
     @property
     def may_reveal(self) -> bool:

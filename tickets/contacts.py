@@ -39,6 +39,11 @@ def may_reveal(ticket: Ticket, viewer: Viewer) -> bool:
     return handles_or_answers(ticket, viewer) or viewer.can(P.OWNER_REVEAL, ticket.project_id)
 
 
+def one_tap(ticket: Ticket, viewer: Viewer) -> bool:
+    """Whether the contact shows at one tap, the reason filled in."""
+    return may_reveal(ticket, viewer) and handles_or_answers(ticket, viewer)
+
+
 def reason_for(ticket: Ticket) -> str:
     """The reason that is filled in for those who work on the request."""
     return _("办理工单 %(number)s") % {"number": ticket.number}

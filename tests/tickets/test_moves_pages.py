@@ -510,3 +510,20 @@ def test_a_number_that_is_not_there_or_not_for_these_eyes_is_told_alike(cast, as
         response = press(client, ticket, "link", number=number)
         assert response.status_code == 400
         assert f"没有找到工单 {number}" in text(response)
+
+
+def test_linking_offers_what_is_open_in_the_same_building(cast, as_):
+    ticket = register(cast)
+    near = register(cast, owner=cast.neighbour, unit=cast.unit_below, description="楼下渗水")
+    hidden = register(cast, kind=Kind.COMPLAINT, subjects=(cast.frontdesk,), by="supervisor")
+    page = text(as_("frontdesk").get(address(ticket, "link")))
+    assert f"{near.number} 3-2-1402 楼下渗水" in page
+    assert hidden.number not in page
+
+
+def test_who_calls_the_owner_has_the_number_at_hand(cast, as_):
+    ticket = walk(cast, Status.COMPLETED)
+    page = text(as_("frontdesk").get(address(ticket, "feed_back")))
+    assert "138****5678" in page
+    assert "13812345678" not in page
+    assert reverse("ticket-reveal", args=[ticket.number]) in page

@@ -46,7 +46,7 @@ class SummariseForm(MoveForm):
 
 class TalkForm(MoveForm):
     verb = Verb.TALK
-    title = gettext_lazy("记录与业主面谈")
+    title = gettext_lazy("主管面谈")
     submit = gettext_lazy("记录面谈")
     done = gettext_lazy("已记录面谈")
     says = "note"

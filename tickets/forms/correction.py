@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -166,7 +167,7 @@ def _occupancies(unit: Unit | None) -> Any:
 
 class SupplementForm(MoveForm):
     verb = Verb.SUPPLEMENT
-    title = gettext_lazy("补充业主所说")
+    title = gettext_lazy("业主补充")
     submit = gettext_lazy("补充")
     done = gettext_lazy("已补充")
     says = "note"
@@ -224,7 +225,12 @@ class LinkForm(MoveForm):
     note = text_field(gettext_lazy("说明"), rows=2, placeholder=gettext_lazy("如：楼上漏水，可一次上门。选填"))
 
     def prepare(self) -> None:
-        self.fields["number"].initial = ""
+        # The likely ones: open in the same building, within a week.
+        near = Ticket.objects.visible_to(self.viewer).open().exclude(pk=self.ticket.pk)
+        near = near.exclude(links_high__high=self.ticket).exclude(links_low__low=self.ticket)
+        near = near.filter(building_id=self.ticket.building_id, created_at__gte=timezone.now() - timedelta(days=7))
+        found = near.with_people().order_by("-created_at")[:5] if self.ticket.building_id else []
+        self.offer("number", [(f"{one.number} {one.where} {one.headline[:12]}", one.number) for one in found])
 
     def clean_number(self) -> Ticket:
         number = self.cleaned_data["number"].strip().upper()
@@ -249,6 +255,9 @@ class UnlinkForm(LinkForm):
     done = gettext_lazy("已取消关联")
     danger = True
     note = None  # type: ignore[assignment]
+
+    def prepare(self) -> None:
+        """The number comes with the address."""
 
     def make(self, *, pictures: list[Picture]) -> Any:
         return lifecycle.unlink(self.ticket, self.cleaned_data["number"], by=self.viewer.actor)

@@ -50,7 +50,7 @@ class FeedBackForm(MoveForm):
 
 class AttemptForm(MoveForm):
     verb = Verb.ATTEMPT
-    title = gettext_lazy("记录一次联系未果")
+    title = gettext_lazy("联系未果")
     submit = gettext_lazy("记录")
     done = gettext_lazy("已记录这次联系")
     says = "note"

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from shimao_service.exceptions import Conflict, IllegalMove, Invalid, NotSeen, Refusal, Stale
 from staff.access import Viewer
 from staff.permissions import Permission
-from tickets import permissions, pictures, timeline
+from tickets import contacts, permissions, pictures, timeline
 from tickets.casefile import seen_ticket
 from tickets.forms import FORMS, MoveForm
 from tickets.forms.dispatching import DispatchForm
@@ -25,6 +25,9 @@ from tickets.statuses import Status, Verb
 
 # After these a handler's hands are free: on to the next task.
 LETS_GO = frozenset({Verb.COMPLETE, Verb.RETURN, Verb.TRANSFER})
+
+# Made with the owner on the phone: the form shows the contact above it.
+SPEAKS = frozenset({Verb.FEED_BACK, Verb.ATTEMPT, Verb.RATE, Verb.TALK})
 
 
 def movable(viewer: Viewer, number: str) -> Ticket:
@@ -114,6 +117,8 @@ def answer(request: HttpRequest, form: MoveForm, refusal: Refusal | None = None,
         "refusal": refusal,
         "changes": [timeline.sentence(event) for event in getattr(refusal, "changes", [])],
         "possible": permissions.can(verb, ticket, viewer.actor),
+        "one_tap": verb in SPEAKS and contacts.one_tap(ticket, viewer),
+        "reason": contacts.reason_for(ticket),
         "seen": refusal is None or Ticket.objects.visible_to(viewer).filter(pk=ticket.pk).exists(),
     }
     template = "tickets/moves/_move.html" if request.htmx else "tickets/moves/page.html"  # type: ignore[attr-defined]
