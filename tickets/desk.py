@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -72,7 +73,6 @@ def receive(reception: Reception, *, by: Actor, key: str, scope: str) -> Ticket:
 
 
 def connect(ticket: Ticket, other: Ticket, by: Actor) -> None:
-    try:
+    # Linked already, or the other one was withdrawn meanwhile: no reason to lose the registration.
+    with suppress(Conflict):
         lifecycle.link(ticket, other, by=by)
-    except Conflict:
-        pass  # linked, or the other one was withdrawn meanwhile: no reason to lose the registration

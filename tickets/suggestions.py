@@ -119,7 +119,7 @@ def promise(facts: deadlines.Facts) -> str:
     given = deadlines.limits(facts)
     told = [text % {"span": span(given[name])} for name, text in words.items() if given.get(name)]
     if facts.appointment_at and facts.kind == Kind.REPAIR:
-        told = [_("按预约时间到场")] + told[:1] if not told else [told[0], _("按预约时间到场"), *told[1:]]
+        told.insert(1, _("按预约时间到场"))
     return _("，").join(told)
 
 

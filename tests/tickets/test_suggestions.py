@@ -1,0 +1,145 @@
+"""The category from the words, how urgent it sounds, and what else happened there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from staff.access import viewer_of
+from tests.factories import CategoryFactory, OccupancyFactory, OwnerFactory, UnitFactory, register, walk
+from tickets import deadlines, lifecycle, suggestions
+from tickets.callers import caller
+from tickets.statuses import Kind, Status
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def seepage(cast):
+    return CategoryFactory(name="墙地面渗漏", department=cast.works, keywords=["渗水", "渗漏"])
+
+
+def codes(cast, unit=None, *, category=None, who="frontdesk", kind=Kind.REPAIR.value) -> list[str]:
+    found = caller(
+        viewer_of(getattr(cast, who)), f"u{(unit or cast.unit).pk}", kind=kind, category_id=category and category.pk
+    )
+    return [warning.code for warning in found.warnings]
+
+
+def flat(cast, room: str):
+    unit = UnitFactory(building=cast.building, entrance="2", room=room)
+    OccupancyFactory(unit=unit, owner=OwnerFactory())
+    return unit
+
+
+# --- the words --------------------------------------------------------------------------------------
+def test_the_category_with_most_of_the_words_comes_first(cast, seepage):
+    ranked = suggestions.rank("水管漏水，墙上渗水", suggestions.leaves(Kind.REPAIR))
+    assert [category.name for category in ranked] == ["给排水", "墙地面渗漏"]
+
+
+def test_words_that_no_category_knows_suggest_nothing(cast):
+    assert suggestions.rank("啊", suggestions.leaves(Kind.REPAIR)) == []
+
+
+def test_a_branch_is_not_a_choice(cast):
+    branch = CategoryFactory(name="户内")
+    leaf = CategoryFactory(name="电气", parent=branch)
+    assert leaf in suggestions.leaves(Kind.REPAIR)
+    assert branch not in suggestions.leaves(Kind.REPAIR)
+
+
+@pytest.mark.parametrize("typed", ["给排水", "给", "geip", "gps", "漏水"])
+def test_a_category_is_found_by_name_pinyin_or_keyword(cast, typed):
+    assert suggestions.match(typed, suggestions.leaves(Kind.REPAIR)) == [cast.category]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "urgency"),
+    [
+        ("厨房水管爆了", "repair", "urgent"),
+        ("电梯困人", "repair", "critical"),
+        ("灯不亮", "repair", "normal"),
+        ("上次爆管赔偿怎么算", "consultation", "normal"),
+    ],
+)
+def test_how_urgent_it_sounds(text, kind, urgency):
+    assert suggestions.urgency_of(text, kind) == urgency
+
+
+def test_the_promise_in_words():
+    assert suggestions.promise(deadlines.Facts("repair", "normal")) == "30 分钟内响应，48 小时内办结"
+    assert suggestions.promise(deadlines.Facts("repair", "urgent")) == "10 分钟内响应，30 分钟内到场，24 小时内办结"
+    assert suggestions.promise(deadlines.Facts("praise", "normal")) == ""
+
+
+def test_the_endpoint_answers_with_category_urgency_and_promise(cast, as_):
+    answer = as_("frontdesk").get(reverse("lookup-suggest"), {"description": "厨房水管爆了", "kind": "repair"}).json()
+    assert answer["categories"] == [{"value": cast.category.pk, "label": "给排水"}]
+    assert answer["urgency"] == "urgent"
+    assert answer["promise"].startswith("10 分钟内响应")
+
+
+# --- what happened there ----------------------------------------------------------------------------
+def test_a_quiet_flat_has_no_warnings(cast):
+    assert codes(cast) == []
+
+
+def test_an_open_request_of_the_same_flat_may_be_the_same(cast):
+    register(cast)
+    assert codes(cast) == ["duplicate"]
+    assert codes(cast, kind=Kind.COMPLAINT.value) == []
+
+
+def test_the_third_time_in_thirty_days(cast):
+    for days in (3, 9):
+        walk(cast, Status.CLOSED, now=timezone.now() - timedelta(days=days), category=cast.category)
+    assert codes(cast, category=cast.category) == ["repeat"]
+    assert codes(cast) == []
+
+
+def test_what_is_older_than_thirty_days_does_not_count(cast):
+    for days in (3, 40):
+        walk(cast, Status.CLOSED, now=timezone.now() - timedelta(days=days), category=cast.category)
+    assert codes(cast, category=cast.category) == []
+
+
+def test_the_flat_below_may_have_the_same_cause(cast, seepage):
+    above = register(cast, category=cast.category)
+    found = caller(viewer_of(cast.frontdesk), f"u{cast.unit_below.pk}", kind="repair", category_id=seepage.pk)
+    (warning,) = found.warnings
+    assert (warning.code, warning.tickets, warning.can_link) == ("related", [above], True)
+    assert "3-2-1502" in warning.text
+
+
+def test_a_flat_elsewhere_with_something_else_has_not(cast, seepage):
+    register(cast, category=cast.category)
+    assert codes(cast, flat(cast, "0301"), category=seepage) == []
+
+
+def test_three_households_with_the_same(cast):
+    for room in ("0701", "0903"):
+        register(cast, unit=flat(cast, room), owner=None, contact_name="邻居", category=cast.category)
+    assert "many" in codes(cast, category=cast.category)
+
+
+def test_two_households_are_not_three(cast):
+    register(cast, unit=flat(cast, "0701"), owner=None, contact_name="邻居", category=cast.category)
+    assert "many" not in codes(cast, category=cast.category)
+
+
+def test_a_building_under_a_known_outage(cast):
+    pump = CategoryFactory(name="给排水水泵")
+    works = register(cast, unit=None, building=cast.building, owner=None, contact_name="中控", category=pump)
+    assert codes(cast)[0] == "outage"
+    lifecycle.cancel(works, by=cast.by("supervisor"), reason="已恢复")
+    assert codes(cast) == []
+
+
+def test_a_complaint_about_oneself_warns_nobody_of_itself(cast):
+    register(cast, by="supervisor", kind=Kind.COMPLAINT, subjects=[cast.frontdesk])
+    assert codes(cast, kind=Kind.COMPLAINT.value) == []
+    assert codes(cast, kind=Kind.COMPLAINT.value, who="manager") == ["duplicate"]
