@@ -149,8 +149,10 @@ def _round(
             if given is None:
                 continue
             state = _clock(facts, number, name, given, start, met.get(name), stopped, pauses)
-            # What was already broken when the promise was softened stays broken.
-            if until is not None and until > state.due_at and not (state.met_at and state.met_at <= state.due_at):
+            # What was already kept or broken when the promise changed stays so: softening it erases no breach,
+            # and nobody is late against a promise that was not known yet.
+            settled = state.met_at or state.stopped_at
+            if until is not None and (until > state.due_at or (settled is not None and settled <= until)):
                 break
         if state is not None and (name in limits(final) or state.is_late(regimes_end(regimes))):
             yield state

@@ -206,3 +206,14 @@ def test_a_closed_request_has_all_five_steps_and_a_cancelled_one_what_it_reached
     cancelled = walk(cast, Status.CANCELLED)
     states = [step["state"] for step in custody.steps(cancelled, events(cancelled), timezone.now())]
     assert states == ["done", "todo", "todo", "todo", "todo"]
+
+
+def test_a_stricter_promise_does_not_make_the_past_late(cast):
+    ticket = register(cast, now=ago(minutes=60))
+    ticket = lifecycle.dispatch(ticket, by=cast.by("frontdesk"), department=cast.works, now=ago(minutes=50))
+    ticket = lifecycle.accept(ticket, by=cast.by("handler"), now=ago(minutes=40))  # in time: 30 minutes were given
+    ticket = lifecycle.amend(
+        ticket, by=cast.by("frontdesk"), reason="实为急修", changes={"urgency": "urgent"}, now=ago(minutes=35)
+    )
+    assert "响应时限已过" not in [line.what for line in story(ticket)]
+    assert ticket.clocks.get(name="on_site").due_at == ticket.created_at + timedelta(minutes=30)

@@ -112,13 +112,15 @@ class MoveForm(forms.Form):
     danger: ClassVar[bool] = False
     # Made by one press where no words are needed; the page then posts without opening the form.
     at_once: ClassVar[bool] = False
+    # Two forms may stand on one page; the lookup component makes its own ids and wants the plain ones.
+    ids: ClassVar[str] = "id_{verb}_%s"
     # What the verb calls a field, and what the form calls it.
     renamed: ClassVar[dict[str, str]] = {}
 
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, ticket: Ticket, viewer: Viewer, **kwargs: Any):
-        kwargs.setdefault("auto_id", f"id_{self.verb.value}_%s")
+        kwargs.setdefault("auto_id", self.ids.replace("{verb}", self.verb.value))
         super().__init__(*args, **kwargs)
         self.ticket, self.viewer = ticket, viewer
         self.fields["version"].initial = ticket.version

@@ -32,6 +32,7 @@ class AmendForm(MoveForm):
     submit = gettext_lazy("保存更正")
     done = gettext_lazy("已更正，旧内容保留在时间线里")
     says = "reason"
+    ids = "id_%s"
     renamed = {"unit": "unit_text", "owner": "owner_phone", "payer": "payer_phone"}
 
     reason = text_field(gettext_lazy("更正原因"), rows=2, message=gettext_lazy("请写明更正原因。"))
