@@ -13,6 +13,7 @@ from shimao_service.exceptions import Conflict, Forbidden, IllegalMove, Invalid
 from shimao_service.models import Notice
 from staff.access import viewer_of
 from tests.factories import OccupancyFactory, OwnerFactory, owner_actor, register, walk
+from tests.tickets.invariants import broken
 from tickets import lifecycle, links, reminders
 from tickets.lifecycle.intake import Intake
 from tickets.models import Clock, Rating, Ticket
@@ -309,3 +310,26 @@ def test_a_closed_request_reopens_within_thirty_days_and_not_after(cast):
     recent = lifecycle.reopen(recent, by=owner_actor(recent), reason="又漏了")
     assert (recent.status, recent.handler, recent.round) == (Status.DISPATCHED, cast.handler, 2)
     assert recent.receiver_terms.filter(ended_at=None).get().employee == cast.frontdesk
+
+
+def test_when_the_accused_is_named_later_he_loses_every_trace_and_the_work(cast):
+    ticket = walk(cast, Status.ON_HOLD, kind=Kind.COMPLAINT)
+    assert inbox(cast.handler, ticket)
+    ticket = lifecycle.name_subjects(
+        ticket, by=cast.by("supervisor"), subjects=[cast.handler], reason="业主说明是周师傅"
+    )
+    assert (ticket.status, ticket.handler, ticket.department) == (Status.REGISTERED, None, None)
+    assert not Ticket.objects.visible_to(viewer_of(cast.handler)).filter(pk=ticket.pk).exists()
+    shown = Notice.objects.filter(recipient=f"user:{cast.handler.user_id}", about=f"ticket:{ticket.pk}", status="sent")
+    assert not shown.exists()
+    assert broken(Ticket.objects.get(pk=ticket.pk)) == []
+
+
+def test_when_the_first_receiver_is_named_the_next_one_up_keeps_the_loop(cast):
+    ticket = register(cast, kind=Kind.COMPLAINT)
+    ticket = lifecycle.name_subjects(
+        ticket, by=cast.by("department_manager"), subjects=[cast.supervisor], reason="业主说明是主管"
+    )
+    assert ticket.first_receiver == cast.department_manager, "the desk reports to the accused"
+    with pytest.raises(Invalid):
+        lifecycle.name_subjects(register(cast), by=cast.by("supervisor"), subjects=[cast.handler], reason="报修")
