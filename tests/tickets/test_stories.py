@@ -333,3 +333,10 @@ def test_when_the_first_receiver_is_named_the_next_one_up_keeps_the_loop(cast):
     assert ticket.first_receiver == cast.department_manager, "the desk reports to the accused"
     with pytest.raises(Invalid):
         lifecycle.name_subjects(register(cast), by=cast.by("supervisor"), subjects=[cast.handler], reason="报修")
+
+
+def test_whoever_writes_down_a_complaint_about_a_superior_does_not_keep_it(cast):
+    ticket = register(cast, kind=Kind.COMPLAINT, subjects=[cast.supervisor])
+    assert ticket.first_receiver == cast.department_manager
+    assert not Ticket.objects.visible_to(viewer_of(cast.frontdesk)).filter(pk=ticket.pk).exists()
+    assert broken(Ticket.objects.get(pk=ticket.pk)) == []

@@ -20,6 +20,7 @@ from staff.models import Department, Employee, Project
 from tickets import permissions
 from tickets.lifecycle.gate import Moving, future, limited, moving, required
 from tickets.lifecycle.feedback import record_rating
+from tickets.lifecycle.recusal import recuse
 from tickets.models import Building, Category, Owner, Submission, Summary, Ticket, TicketSubject, Unit
 from tickets.numbers import next_number
 from tickets.pictures import Picture
@@ -204,6 +205,9 @@ def _register(
     if by.is_employee and by.viewer.employee:
         move.receive(by.viewer.employee)
     move.event(Verb.REGISTER, to=Status.REGISTERED, files=files, data={"source": columns["source"]})
+    if intake.subjects and ticket.kind == Kind.COMPLAINT:
+        # Whoever writes down a complaint about a superior does not keep its loop.
+        recuse(move, {employee.pk for employee in intake.subjects})
     move.write()
     return ticket
 
