@@ -32,6 +32,8 @@ class NavItem:
     shortcut: str = ""
     phone: int | None = None
     short: Any = ""
+    # False: only in the phone's bottom bar; on the desktop it has another place.
+    rail: bool = True
 
 
 ITEMS: list[NavItem] = []

@@ -8,7 +8,7 @@ class StaffConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from shimao_service import health
+        from shimao_service import health, navigation
         from shimao_service.imports import registry
         from staff.imports import EmployeeImporter
         from staff.permissions import Permission as P
@@ -19,3 +19,9 @@ class StaffConfig(AppConfig):
             act=lambda viewer: viewer.can(P.NOTICE_VIEW) and viewer.can_any((P.TICKET_OVERSEE, P.ROLE_MANAGE)),
         )
         registry.register(EmployeeImporter())
+        navigation.register(
+            navigation.NavItem(
+                _("消息"), "inbox", "bell", bool, order=30, count="inbox", alarm=True, phone=4, rail=False
+            ),
+            navigation.NavItem(_("我的"), "me", "user-circle", bool, order=35, phone=5, rail=False),
+        )

@@ -9,8 +9,9 @@ class TicketsConfig(AppConfig):
 
     def ready(self) -> None:
         from shimao_service.imports import registry
-        from tickets import outgoing
+        from tickets import frame, outgoing
         from tickets.imports import EstateImporter
 
         outgoing.register()
+        frame.register()
         registry.register(EstateImporter())

@@ -272,12 +272,19 @@ class TicketFilter:
             return self.rows().order_by(column.desc(), "-pk")
         return self.rows().order_by(column.asc(nulls_last=True) if self._has_gaps else column.asc(), "pk")
 
-    def page(self, cursor: str = "", *, size: int = 50) -> Page:
+    def page(
+        self,
+        cursor: str = "",
+        *,
+        size: int = 50,
+        annotate: Callable[[QuerySet[Ticket]], QuerySet[Ticket]] | None = None,
+    ) -> Page:
         """One page by keyset: as quick deep down as at the top, and no row twice when new ones come in."""
         rows = self.ordered()
         if after := self._after(cursor):
             rows = rows.filter(after)
-        found = list(rows.for_queue()[: size + 1])  # type: ignore[attr-defined]
+        rows = rows.for_queue()  # type: ignore[attr-defined]
+        found = list((annotate(rows) if annotate else rows)[: size + 1])
         more = len(found) > size
         return Page(found[:size], self._cursor(found[size - 1]) if more else "")
 

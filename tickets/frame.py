@@ -1,0 +1,43 @@
+"""What the requests put into the frame of every page: places in the rail, and how many are open."""
+
+from __future__ import annotations
+
+from django.db.models import Count, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy
+
+from shimao_service.navigation import NavItem
+from shimao_service.navigation import register as register_items
+from shimao_service.navigation import register_counter
+from staff.access import Viewer
+from staff.permissions import Permission as P
+from tickets.home import is_handler
+from tickets.models import Ticket
+
+
+def counts(viewer: Viewer) -> dict[str, int]:
+    """Open requests that this person sees, and the late ones among them; in the project that is picked."""
+    if viewer.employee_id is None or not has_queue(viewer):
+        return {}
+    rows = Ticket.objects.visible_to(viewer).open()
+    if viewer.project is not None:
+        rows = rows.filter(project_id=viewer.project.pk)
+    return rows.aggregate(tickets=Count("pk"), overdue=Count("pk", filter=Q(due_at__lt=timezone.now())))
+
+
+def has_queue(viewer: Viewer) -> bool:
+    return viewer.can_any((P.TICKET_VIEW_ALL, P.TICKET_HANDLE, P.TICKET_REGISTER))
+
+
+def register() -> None:
+    """Called when the app is ready."""
+    register_items(
+        NavItem(gettext_lazy("我的任务"), "home", "checklist", is_handler, order=10, phone=1, short=gettext_lazy("任务")),
+        NavItem(gettext_lazy("工作台"), "home", "layout-dashboard", lambda v: not is_handler(v), order=10, phone=1),
+        NavItem(gettext_lazy("工单"), "tickets", "clipboard-list", has_queue, order=20, count="tickets", phone=2),
+        NavItem(
+            gettext_lazy("新建登记"), "ticket-new", "plus", lambda viewer: viewer.can(P.TICKET_REGISTER), order=25,
+            shortcut="n", phone=3, short=gettext_lazy("新建"),
+        ),
+    )  # fmt: skip
+    register_counter(counts)
