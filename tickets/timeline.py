@@ -83,12 +83,34 @@ class Words:
 
 def story(ticket: Ticket, events: Sequence[Event], clocks: Sequence[Clock], now: datetime) -> list[Line]:
     """Everything that happened, and every promise that broke, in the order of time."""
-    lines = sorted([*_lines(events, clocks), *breaches(ticket, clocks, now)], key=lambda line: (line.at, line.seq))
+    told = _retell(ticket, events, _lines(events, clocks))
+    lines = sorted([*told, *breaches(ticket, clocks, now)], key=lambda line: (line.at, line.seq))
     day = timezone.localdate(now)
     for line in lines:
         line.new_day = timezone.localdate(line.at) != day
         day = timezone.localdate(line.at)
     return lines
+
+
+def _retell(ticket: Ticket, events: Sequence[Event], lines: list[Line]) -> list[Line]:
+    """What the kind of request or the counter makes of an event: done on the spot is one sentence, not five."""
+    told = []
+    dwell = ""
+    for event, line in zip(events, lines, strict=True):
+        on_spot = bool(data_of(event).get("on_spot"))
+        if on_spot and event.verb in (Verb.DISPATCH, Verb.ACCEPT, Verb.COMPLETE):
+            dwell = dwell or line.dwell
+            continue
+        line.dwell, dwell = line.dwell or dwell, ""
+        if on_spot and event.verb == Verb.FEED_BACK:
+            line.what = _("当场答复")
+        if on_spot and event.verb == Verb.SUMMARISE:
+            line.what, line.details = _("办结"), []
+        if event.verb == Verb.JUDGE and ticket.kind == Kind.PRAISE:
+            line.what = _("核实表扬，")
+            line.object = _("属实") if data_of(event).get("valid") else _("不属实")
+        told.append(line)
+    return told
 
 
 def sentence(event: Event) -> Line:
@@ -186,8 +208,6 @@ def _register(event: Event) -> Words:
 
 
 def _dispatch(event: Event) -> Words:
-    if data_of(event).get("on_spot"):
-        return Words(_("当场受理"))
     return Words(_("派单给"), assignee(data_of(event)))
 
 
@@ -321,14 +341,10 @@ def _amend(event: Event) -> Words:
     return Words(_("更正登记"), changes=changes, details=details)
 
 
-def _complete(event: Event) -> Words:
-    return Words(_("答复") if data_of(event).get("on_spot") else _("处理完成"))
-
-
 WORDS: dict[str, Callable[[Event], Words]] = {
     Verb.REGISTER: _register, Verb.DISPATCH: _dispatch, Verb.TRANSFER: _transfer, Verb.RETURN: _return,
     Verb.ARRIVE: _arrive, Verb.FOLLOW_UP: _follow_up, Verb.HOLD: _hold, Verb.RESUME: _resume,
-    Verb.COMPLETE: _complete, Verb.FEED_BACK: _feed_back, Verb.ATTEMPT: _attempt, Verb.RATE: _rate,
+    Verb.FEED_BACK: _feed_back, Verb.ATTEMPT: _attempt, Verb.RATE: _rate,
     Verb.TIME_OUT: _time_out, Verb.TALK: _talk, Verb.SUMMARISE: _summarise, Verb.REOPEN: _reopen, Verb.JUDGE: _judge,
     Verb.HAND_OVER: _hand_over, Verb.LINK: _link, Verb.UNLINK: _unlink, Verb.REVOKE_LINK: _revoke,
     Verb.CANCEL: _cancel, Verb.AMEND: _amend,

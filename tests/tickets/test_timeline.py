@@ -108,6 +108,22 @@ def test_a_dissatisfied_owner_begins_the_next_round(cast):
     assert [line.round for line in lines[-2:]] == [1, 2]
 
 
+def test_an_answer_on_the_spot_is_one_sentence(cast):
+    ticket = register(cast, kind=Kind.CONSULTATION)
+    ticket = lifecycle.answer_on_spot(ticket, by=cast.by("frontdesk"), answer="带身份证来前台", grade=5)
+    assert [sentence(line) for line in story(ticket)] == [
+        "林静 接待并登记",
+        "林静 当场答复：带身份证来前台",
+        "林静 代录评价 非常满意",
+        "林静 办结",
+    ]
+
+
+def test_a_praise_is_verified(cast):
+    ticket = lifecycle.judge(register(cast, kind=Kind.PRAISE), by=cast.by("supervisor"), valid=True)
+    assert "陈晓雯 核实表扬， 属实" in [sentence(line) for line in story(ticket)]
+
+
 def test_the_system_resumes_by_itself(cast):
     ticket = lifecycle.resume(walk(cast, Status.ON_HOLD), by=SYSTEM)
     assert sentence(story(ticket)[-1]) == "系统 到期，恢复处理"
@@ -115,7 +131,7 @@ def test_the_system_resumes_by_itself(cast):
 
 def test_every_verb_has_words_of_its_own():
     missing = {verb.value for verb in Verb} - set(timeline.WORDS)
-    assert missing == {"accept", "answer_on_spot", "conclude", "supplement"}  # their label says it all
+    assert missing == {"accept", "answer_on_spot", "complete", "conclude", "supplement"}  # their label says it all
 
 
 # --- who held it, read back from the events -----------------------------------------------------------
