@@ -126,7 +126,7 @@ def write_tickets(plan: Plan, world: World, say: Callable[[str], None]) -> None:
 
 def _work(plan: Plan, world: World, days: list[tuple[date, int, int, int]], talks: bool) -> None:
     done = 0
-    for chunk in _chunks(days, 40):
+    for chunk in _chunks(days, 4):
         with transaction.atomic(), Copier() as copier:
             tables = Tables(copier)
             for day in chunk:
