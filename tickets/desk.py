@@ -16,7 +16,7 @@ from staff.models import Department, Employee
 from tickets import lifecycle
 from tickets.lifecycle import gate
 from tickets.lifecycle.intake import Intake
-from tickets.models import Ticket
+from tickets.models import Submission, Ticket
 from tickets.pictures import Picture
 from tickets.statuses import Channel, Source, Status
 
@@ -70,6 +70,11 @@ def receive(reception: Reception, *, by: Actor, key: str, scope: str) -> Ticket:
                 channel=CHANNEL_OF.get(ticket.source, Channel.FACE).value,
             )
     return ticket
+
+
+def was_received(scope: str, key: str) -> bool:
+    """Whether this sheet came before: then nothing is asked again."""
+    return Submission.objects.filter(scope=scope, key=key).exists()
 
 
 def connect(ticket: Ticket, other: Ticket, by: Actor) -> None:

@@ -294,7 +294,8 @@ class IntakeForm(forms.Form):
         unit, building = (caller.unit, caller.building) if caller else (None, None)
         if anonymous and unit:
             unit, building = None, unit.building  # the flat would tell who it was
-        urgency = values["urgency"] or suggestions.urgency_of(values["description"], values["kind"], category)
+        hurry = values["urgency"] if values["kind"] == Kind.REPAIR else ""
+        urgency = hurry or suggestions.urgency_of(values["description"], values["kind"], category)
         return Intake(
             project=project,
             kind=values["kind"],

@@ -54,6 +54,8 @@ UTILITIES = ("电梯", "供配电照明", "给排水水泵", "给排水", "电�
 
 REPEAT_WITHIN, REPEATS = timedelta(days=30), 3
 NEIGHBOURS_WITHIN, NEIGHBOURS = timedelta(hours=24), 3
+# Water finds its way down a few floors, hardly ten.
+STACK_FLOORS = 3
 
 
 # --- from the words -------------------------------------------------------------------------------
@@ -239,12 +241,22 @@ def related(at: Situation, near: list[Ticket]) -> list[Notice]:
 
 
 def is_near(at: Situation, ticket: Ticket) -> bool:
-    """Same stack of flats (1502 over 1402), or the same category at the same entrance."""
+    """Same stack of flats, a few floors apart (1502 over 1402); or the same category next door or one floor away."""
     there, here = ticket.unit, at.unit
     if there is None or here is None or there.entrance != here.entrance:
         return False
-    same_stack = len(here.room) >= 3 and len(there.room) >= 3 and there.room[-2:] == here.room[-2:]
-    return same_stack or bool(at.category_id and ticket.category_id == at.category_id)
+    floors = abs(floor_of(there) - floor_of(here))
+    if there.room[-2:] == here.room[-2:] and floors <= STACK_FLOORS:
+        return True
+    return floors <= 1 and bool(at.category_id and ticket.category_id == at.category_id)
+
+
+def floor_of(unit: Unit) -> int:
+    """1502 is on the 15th, whether or not somebody entered that."""
+    if unit.floor is not None:
+        return unit.floor
+    digits = unit.room[:-2]
+    return int(digits) if digits.isdigit() else 0
 
 
 def many(at: Situation, near: list[Ticket]) -> list[Notice]:

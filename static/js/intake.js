@@ -63,7 +63,7 @@ async function suggest() {
 function show({ categories, urgency, promise }) {
   const [first, ...others] = categories;
   if (!decided.category) put(first);
-  hints(decided.category ? categories.filter((one) => String(one.value) !== field("category").value) : others);
+  hints(decided.category ? categories.filter((one) => String(one.value) !== field("category").value) : others, !decided.category && first);
   if (!decided.urgency) {
     form().querySelectorAll("[name=urgency]").forEach((radio) => { radio.checked = radio.value === urgency; });
   }
@@ -77,9 +77,10 @@ function put(category) {
   field("category_find").value = category?.label ?? "";
 }
 
-function hints(categories) {
+function hints(categories, suggested) {
   const place = form().querySelector("[data-category-hints]");
-  place?.replaceChildren(...categories.map((one) => {
+  const words = suggested ? [make("span", { class: "intake-suggested" }, place.dataset.suggested)] : [];
+  place?.replaceChildren(...words, ...categories.map((one) => {
     const button = make("button", { type: "button", class: "link-button", "data-category": one.value, tabindex: "-1" }, one.label);
     button.addEventListener("click", () => { put(one); decided.category = true; later(); });
     return button;
@@ -147,6 +148,28 @@ document.addEventListener("keydown", (event) => {
   if (!form() || !/^(?:Digit|Numpad)[1-5]$/.test(event.code) || event.ctrlKey || event.metaKey) return;
   if (event.target.matches?.("[name=kind]")) setTimeout(() => field("description").focus(), 0);
 });
+
+// Enter in a field is not a press of the button; before the list has come it means "the first of them".
+let eager = 0;
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.ctrlKey || event.metaKey || event.isComposing || event.defaultPrevented) return;
+  const { target } = event;
+  if (!form() || target.form !== form() || !target.matches("input:not([type=submit])")) return;
+  event.preventDefault();
+  if (target.matches("[type=radio], [type=checkbox]")) return;
+  if (target.dataset.lookupUrl && target.value.trim()) {
+    eager = Date.now();
+    waitFor(target, target.value);
+  }
+});
+
+function waitFor(input, words) {
+  const list = document.getElementById(input.getAttribute("aria-controls"));
+  if (!list || input.value !== words || Date.now() - eager > 3000 || document.activeElement !== input) return;
+  const first = !list.hidden && list.querySelector("[role=option]");
+  if (first) first.click();
+  else setTimeout(() => waitFor(input, words), 60);
+}
 
 // Ctrl+Enter works wherever the hand is, also beside the form.
 function begin() {

@@ -54,20 +54,20 @@ def given(request: HttpRequest) -> dict[str, Any]:
 def take_in(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """The press of a button. Whatever is refused comes back with everything that was typed."""
     form = IntakeForm(request.POST, request.FILES, viewer=viewer)
-    action = request.POST.get("action", desk.Action.DISPATCH.value)
+    action = request.POST.get("press", desk.Action.DISPATCH.value)
     valid = form.is_valid()
     if action == "find":  # without scripts: a step between, which keeps everything typed
         form.errors.clear()
         return page(request, form)
     if not valid or action not in list(desk.Action):
         return page(request, form, status=400)
-    if form.unnoticed:
-        return page(request, form, doubted=form.unnoticed)
+    scope, key = f"page:user:{viewer.user.pk}", form.cleaned_data["key"]
+    doubted = [] if desk.was_received(scope, key) else form.unnoticed
+    if doubted:
+        return page(request, form, doubted=doubted)
     try:
         reception = form.reception(desk.Action(action), pictures.read(form.cleaned_data["pictures"]))
-        ticket = desk.receive(
-            reception, by=viewer.actor, key=form.cleaned_data["key"], scope=f"page:user:{viewer.user.pk}"
-        )
+        ticket = desk.receive(reception, by=viewer.actor, key=key, scope=scope)
     except Invalid as refusal:
         form.take(refusal)
         return page(request, form, status=400)
