@@ -155,7 +155,9 @@ def write_day(plan: Plan, world: World, tables: Tables, day: tuple[date, int, in
     serials: dict[str, int] = {}
     for index, created in enumerate(times):
         created = min(created, plan.now - timedelta(minutes=1))
-        story = Story(world, rng.choice(world.places), rng, first + index, created, plan.now)
+        # A demo's people work at the first project: most happens there.
+        place = world.places[0] if not plan.is_bulk and rng.random() < 0.45 else rng.choice(world.places)
+        story = Story(world, place, rng, first + index, created, plan.now)
         if not plan.is_bulk and created > plan.now - timedelta(days=12):
             # So that a demo has open work on every desk, and some of it late.
             story.pace = rng.choice((1, 1.5, 3, 6, 12))

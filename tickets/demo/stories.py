@@ -164,7 +164,8 @@ class Story:
         else:
             category, leaf, branch, self.department = rng.choice(self.world.categories[row.kind])
             row.category_id = category
-            row.description = rng.choice(words.SAYINGS.get(leaf, words.SAYINGS["其他"])).format(b=building, p="")
+            sayings = words.SAYINGS.get(f"{row.kind}:{leaf}") or words.SAYINGS.get(leaf) or words.SAYINGS["其他"]
+            row.description = rng.choice(sayings).format(b=building)
         row.building_id = building_id
         if branch == "公区":
             row.place = building
@@ -421,7 +422,9 @@ class Story:
     def _pick_handler(self, department: int) -> tuple[int, str, int]:
         """A handler of the department whom the request is not about, else one of another department."""
         team = [member for member in self.place.team["handler"] if member[0] not in self.subjects]
-        return self.rng.choice([member for member in team if member[2] == department] or team)
+        own = [member for member in team if member[2] == department] or team
+        # The most experienced takes the most.
+        return own[0] if self.rng.random() < 0.3 else self.rng.choice(own)
 
     # --- writing --------------------------------------------------------------------------------------
     def write(self, tables: Tables, number: str, first_event: int, *, remind_past: bool) -> None:
