@@ -29,7 +29,7 @@ DEPARTMENTS = (
 # What a project's team looks like: role, department, title, how many.
 TEAM = (
     ("manager", DESK, "项目经理", 1), ("supervisor", DESK, "客服主管", 1), ("front_desk", DESK, "客服前台", 3),
-    ("steward", DESK, "管家", 1),, ("duty_desk", ORDER, "中控值班员", 1), ("handler", WORKS, "维修师傅", 4),
+    ("steward", DESK, "管家", 1), ("duty_desk", ORDER, "中控值班员", 1), ("handler", WORKS, "维修师傅", 4),
     ("handler", DESK, "客服专员", 1), ("handler", ORDER, "秩序班长", 2), ("handler", CLEAN, "保洁主管", 1), ("handler", GREEN, "绿化养护员", 1),
     ("contractor", WORKS, "电梯维保（委外）", 1), ("handler", FEES, "收费员", 1),
 )  # fmt: skip

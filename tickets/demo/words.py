@@ -16,7 +16,7 @@ PROJECT_NAMES = (
 ).split()
 BRAND = "世茂"
 
-# category leaf: what owners say; {p} is a place at home or on the estate
+# category leaf: what owners say; {b} is the building
 SAYINGS: dict[str, tuple[str, ...]] = {
     "给排水": (
         "厨房水管接头漏水，拧不紧，地上已经有水了", "卫生间马桶堵了，通了几次都不行", "洗脸盆下水很慢，有异味返上来",
