@@ -29,9 +29,13 @@ class EmployeeBackend(AuthenticationBackend):
         return user if user and self.user_can_authenticate(user) else None
 
     def user_can_authenticate(self, user: Any) -> bool:
-        """Neither a closed login nor somebody who left (A7.5: a leaver's access ends with the work)."""
-        employee = getattr(user, "employee", None)
-        return bool(super().user_can_authenticate(user)) and (employee is None or employee.is_active)
+        return bool(super().user_can_authenticate(user)) and not has_left(user)
+
+
+def has_left(user: Any) -> bool:
+    """A leaver's access ends with the work (A7.5), whether or not the login was closed as well."""
+    employee = getattr(user, "employee", None)
+    return employee is not None and not employee.is_active
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -44,6 +48,12 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def pre_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> Any:
+        """allauth looks at ``is_active`` alone; what is answered to a right password is the same for a leaver."""
+        if has_left(user):
+            return self.respond_user_inactive(request, user)
+        return super().pre_login(request, user, **kwargs)
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("home")
