@@ -9,7 +9,8 @@ from operator import or_
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from shimao_service.actors import Actor
@@ -17,7 +18,8 @@ from shimao_service.exceptions import Invalid, NotSeen
 from staff.access import Viewer
 from staff.models import Employee, Project
 from staff.permissions import Permission
-from tickets.models import Building, Unit
+from tickets.lookup import open_count
+from tickets.models import Building, Occupancy, Unit
 
 
 def buildings(viewer: Viewer) -> QuerySet[Building]:
@@ -44,6 +46,13 @@ def seen_unit(viewer: Viewer, pk: int) -> Unit:
     if found is None:
         raise NotSeen(_("没有找到这套房。"))
     return found
+
+
+def units_of(building: Building, viewer: Viewer) -> QuerySet[Unit]:
+    """By entrance and floor, each with whether somebody lives there and how much is open."""
+    lives = Occupancy.objects.on(timezone.localdate()).filter(unit=OuterRef("pk"))
+    counted = {"is_lived_in": Exists(lives), "open_count": open_count(viewer, "pk")}
+    return Unit.objects.filter(building=building).annotate(**counted).order_by("entrance", "floor", "room")
 
 
 def check_manage(project: Project | int, by: Actor) -> None:

@@ -39,5 +39,10 @@ def register() -> None:
             gettext_lazy("新建登记"), "ticket-new", "plus", lambda viewer: viewer.can(P.TICKET_REGISTER), order=25,
             shortcut="n", phone=3, short=gettext_lazy("新建"),
         ),
+        NavItem(gettext_lazy("业主"), "owners", "users", lambda viewer: viewer.can(P.OWNER_LOOKUP), order=60),
+        NavItem(
+            gettext_lazy("楼栋"), "buildings", "building-community",
+            lambda viewer: viewer.can_any((P.OWNER_LOOKUP, P.ESTATE_MANAGE)), order=65,
+        ),
     )  # fmt: skip
     register_counter(counts)

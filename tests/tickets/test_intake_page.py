@@ -80,7 +80,14 @@ def test_a_handler_may_be_typed(cast, send):
 
 
 def test_a_question_is_answered_and_closed_at_once(send):
-    send(press="answer", kind=Kind.CONSULTATION.value, category=None, description="物业费怎么交", answer="公众号可缴", grade="5")
+    send(
+        press="answer",
+        kind=Kind.CONSULTATION.value,
+        category=None,
+        description="物业费怎么交",
+        answer="公众号可缴",
+        grade="5",
+    )
     ticket = made()
     assert (ticket.status, ticket.grade, ticket.feedback_channel) == (Status.CLOSED, 5, "phone")
 
@@ -272,7 +279,9 @@ def test_an_anonymous_complaint_keeps_neither_name_nor_flat(cast, send):
 
 def test_whom_it_is_about_may_be_picked_or_typed(cast, send):
     fields = {"kind": Kind.COMPLAINT.value, "category": cast.complaint_category.pk, "press": "register"}
-    send(**fields, subjects=[cast.handler.pk], subjects_find="李敏", level="important", mood="angry", is_collective="on")
+    send(
+        **fields, subjects=[cast.handler.pk], subjects_find="李敏", level="important", mood="angry", is_collective="on"
+    )
     ticket = made()
     assert set(ticket.subjects.values_list("employee__name", flat=True)) == {"周建国", "李敏"}
     assert (ticket.level, ticket.mood, ticket.is_collective) == ("important", "angry", True)
@@ -286,7 +295,9 @@ def test_an_unknown_colleague_is_asked_for_again(send):
 
 def test_a_complaint_about_the_desk_s_own_superior_is_taken_and_then_gone_from_sight(cast, as_, send):
     desk = as_("frontdesk")
-    answer = send(client=desk, kind=Kind.COMPLAINT.value, category=None, department=cast.order.pk, subjects=cast.supervisor.pk)
+    answer = send(
+        client=desk, kind=Kind.COMPLAINT.value, category=None, department=cast.order.pk, subjects=cast.supervisor.pk
+    )
     ticket = made()
     assert answer.url == reverse("ticket-new")
     assert "按回避规则" in text(desk.get(answer.url))
@@ -299,7 +310,13 @@ def test_the_receipt_shows_number_promise_and_code(as_, send):
     desk = as_("frontdesk")
     page = text(desk.get(send(client=desk).url))
     ticket = made()
-    for words in (ticket.number, "10 分钟内响应，30 分钟内到场，24 小时内办结", links.address(ticket), "<svg", "再登记一张"):
+    for words in (
+        ticket.number,
+        "10 分钟内响应，30 分钟内到场，24 小时内办结",
+        links.address(ticket),
+        "<svg",
+        "再登记一张",
+    ):
         assert words in page
 
 

@@ -29,8 +29,8 @@ def find(cast):
 
 @pytest.mark.parametrize(
     "typed",
-    ["3-2-1502", "3-2-15", "1502", "3-1502", "３－２－１５０２", "3号楼2单元1502室", "3栋2单元1502", "138", "13812345678",
-     "138 1234 5678", "张", "张建国", "zhang", "zjg", "ZJG"],
+    ["3-2-1502", "3-2-15", "1502", "3-1502", "３－２－１５０２", "3号楼2单元1502室", "3栋2单元1502", "138",
+     "13812345678", "138 1234 5678", "张", "张建国", "zhang", "zjg", "ZJG"],
 )  # fmt: skip
 def test_the_owner_is_found_by(find, typed):
     assert ("3-2-1502", "张**") in [(row.label, row.name) for row in find(typed)]
@@ -114,8 +114,10 @@ def test_an_owner_and_a_flat_that_do_not_belong_together_have_no_card(cast, as_)
 @pytest.mark.parametrize("typed", ["3-2-15", "1502", "138", "张", "zjg", "3号楼"])
 def test_three_queries_at_most(cast, typed):
     viewer = viewer_of(cast.frontdesk)
-    viewer.projects  # noqa: B018 the viewer's own grants are not part of the search
-    with CaptureQueriesContext(connection, ) as queries:
+    viewer.projects
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
         lookup.find(viewer, typed)
     assert len(queries) <= BUDGET, [query["sql"] for query in queries]
 

@@ -244,7 +244,7 @@ def building(request: HttpRequest, pk: int) -> HttpResponse:
     found = estate.seen_building(viewer, pk)
     context = {
         "building": found,
-        "units": found.units.order_by("entrance", "floor", "room"),
+        "units": estate.units_of(found, viewer),
         "can_manage": viewer.can(Permission.ESTATE_MANAGE, found.project_id),
     }
     return render(request, "tickets/estate/building.html", context)
