@@ -147,6 +147,9 @@ def _round(
         for until, facts in regimes:
             given = limits(facts).get(name)
             if given is None:
+                settled = met.get(name) or stopped
+                if until is not None and settled is not None and settled <= until:
+                    break  # it was over before anybody promised this
                 continue
             state = _clock(facts, number, name, given, start, met.get(name), stopped, pauses)
             # What was already kept or broken when the promise changed stays so: softening it erases no breach,

@@ -233,3 +233,14 @@ def test_a_stricter_promise_does_not_make_the_past_late(cast):
     )
     assert "响应时限已过" not in [line.what for line in story(ticket)]
     assert ticket.clocks.get(name="on_site").due_at == ticket.created_at + timedelta(minutes=30)
+
+
+def test_a_promise_made_later_does_not_reach_back_to_a_visit_already_paid(cast):
+    ticket = register(cast, now=ago(minutes=90))
+    ticket = lifecycle.dispatch(ticket, by=cast.by("frontdesk"), department=cast.works, now=ago(minutes=85))
+    ticket = lifecycle.accept(ticket, by=cast.by("handler"), now=ago(minutes=80))
+    ticket = lifecycle.arrive(ticket, by=cast.by("handler"), now=ago(minutes=50))
+    lifecycle.amend(
+        ticket, by=cast.by("frontdesk"), reason="实为急修", changes={"urgency": "urgent"}, now=ago(minutes=45)
+    )
+    assert not ticket.clocks.filter(name="on_site").exists()
