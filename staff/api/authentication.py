@@ -17,6 +17,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.exceptions import AuthenticationFailed
 
 from shimao_service.exceptions import Refusal, TooMany
+from staff.authentication import has_left
 
 KEY = re.compile(r"[0-9a-f]{40}")
 
@@ -30,8 +31,7 @@ class NotSignedIn(Refusal):
 
 def may_enter(user: Any) -> bool:
     """An open account, and not of somebody who has left."""
-    employee = getattr(user, "employee", None)
-    return bool(user.is_active) and (employee is None or employee.is_active)
+    return bool(user.is_active) and not has_left(user)
 
 
 class EmployeeTokenAuthentication(authentication.TokenAuthentication):

@@ -15,7 +15,7 @@ from staff.access import Viewer
 from staff.api.authentication import sign_in
 from staff.api.base import Strict, View
 from staff.api.fields import DepartmentField
-from staff.api.paging import Order, page
+from staff.api.paging import page
 from staff.api.schema import described, listing
 from staff.models import Department, Employee, Project
 
@@ -153,5 +153,5 @@ class EmployeesView(View):
             people = people.filter(
                 Q(name__startswith=text) | Q(pinyin__startswith=lower) | Q(initials__startswith=lower)
             )
-        rows, after = page(people, Order("number"), name="employees", cursor=asked.get("cursor", ""))
+        rows, after = page(people, "number", asked.get("cursor", ""))
         return Response({"next": after, "results": EmployeeBody(rows, many=True).data})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from staff.api.base import Strict
@@ -53,5 +54,6 @@ class OwnerBody(serializers.Serializer):
     phone = serializers.CharField(source="masked_phone")
     units = serializers.SerializerMethodField()
 
+    @extend_schema_field(HomeBody(many=True))
     def get_units(self, owner: Any) -> list[dict[str, Any]]:
         return HomeBody(owner.homes, many=True).data  # type: ignore[return-value]

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils import timezone
+from django.utils.functional import lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from staff.api.base import Strict
-from staff.api.fields import DepartmentField, EmployeeField, Finding, ProjectField
+from staff.api.fields import EmployeeField, ProjectField
 from tickets import contacts, links, timeline
 from tickets.api.fields import CategoryField, OwnerField, PhoneField, UnitField
 from tickets.models import Clock, Event, Ticket
+from tickets.search import ORDERINGS
 from tickets.statuses import Channel, ClockName, Kind, RatingSource, Source, Status, Step, Urgency, Verb
 
 CLOCK_ORDER = {name.value: index for index, name in enumerate(ClockName)}
@@ -109,6 +112,7 @@ class TicketRow(serializers.Serializer):
     handler = EmployeeField(allow_null=True)
     clocks = serializers.SerializerMethodField()
 
+    @extend_schema_field(ClockBody(many=True))
     def get_clocks(self, ticket: Ticket) -> list[dict[str, Any]]:
         mine = [clock for clock in ticket.clocks.all() if clock.round == ticket.round]
         ordered = sorted(mine, key=lambda clock: CLOCK_ORDER[clock.name])
@@ -153,34 +157,26 @@ class IntakeBody(Strict):
     appointment_at = serializers.DateTimeField(required=False, allow_null=True)
 
 
-ORDERINGS = ("-created_at", "created_at", "due_at")
-
-
-class ManyField(Finding, serializers.CharField):
-    """``a,b``: any of several. ``choices`` is what is allowed."""
-
-    def __init__(self, choices: Any, **kwargs: Any):
-        self.allowed = choices
-        super().__init__(max_length=200, help_text=gettext_lazy(", ").join(choices.values), **kwargs)
-
-    def find(self, value: str) -> list[str]:
-        values = [part.strip() for part in value.split(",") if part.strip()]
-        unknown = [part for part in values if part not in self.allowed.values]
-        if unknown:
-            raise serializers.ValidationError(_("“%(value)s”不是可选的值。") % {"value": unknown[0][:40]})
-        return values
+def listed(choices: Any) -> str:
+    return _("可用逗号列出多个：%(values)s") % {"values": "、".join(choices.values)}
 
 
 class TicketParams(Strict):
-    step = ManyField(Step, required=False)
-    status = ManyField(Status, required=False)
-    kind = ManyField(Kind, required=False)
-    project = ProjectField(required=False, help_text=gettext_lazy("项目编码"))
-    department = DepartmentField(required=False, help_text=gettext_lazy("部门编码"))
-    handler = EmployeeField(required=False, help_text=gettext_lazy("责任人的用户名"))
-    overdue = serializers.BooleanField(required=False, help_text=gettext_lazy("有时限已超过而未达成"))
-    q = serializers.CharField(required=False, max_length=100, help_text=gettext_lazy("编号、房号，或描述中的词"))
-    ordering = serializers.ChoiceField(ORDERINGS, required=False)
+    """The names a list may be asked by; their values are read by :class:`tickets.search.TicketFilter`."""
+
+    step = serializers.CharField(required=False, max_length=200, help_text=lazy(listed, str)(Step))
+    status = serializers.CharField(required=False, max_length=200, help_text=lazy(listed, str)(Status))
+    kind = serializers.CharField(required=False, max_length=200, help_text=lazy(listed, str)(Kind))
+    project = serializers.CharField(required=False, max_length=20, help_text=gettext_lazy("项目编码"))
+    department = serializers.CharField(required=False, max_length=20, help_text=gettext_lazy("部门编码"))
+    handler = serializers.CharField(
+        required=False, max_length=150, help_text=gettext_lazy("责任人的用户名；me 是本人，none 是未指定")
+    )
+    overdue = serializers.CharField(required=False, max_length=5, help_text=gettext_lazy("1：有时限已超过；0：没有"))
+    q = serializers.CharField(
+        required=False, max_length=100, help_text=gettext_lazy("编号、房号，或内容里的词，写法与工单列表的搜索框相同")
+    )
+    ordering = serializers.CharField(required=False, max_length=20, help_text="、".join(ORDERINGS))
     cursor = serializers.CharField(required=False, max_length=300, help_text=gettext_lazy("上一页返回的 next"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import prefetch_related_objects
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
@@ -10,24 +11,19 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from shimao_service.exceptions import Invalid
 from staff.api.base import JsonParser, Strict
-from staff.api.paging import Order, moment, page
+from staff.api.paging import bad_cursor
 from staff.api.schema import described, listing
 from tickets import lifecycle, pictures
-from tickets.api.filters import narrowed
 from tickets.api.idempotency import HEADER, is_used, key_of, scope_of
 from tickets.api.serializers.tickets import IntakeBody, TicketBody, TicketParams, TicketRow
 from tickets.api.uploads import split, with_pictures
 from tickets.api.views.reading import TicketEndpoint, seen
 from tickets.lifecycle.intake import Intake
-from tickets.models import Ticket
+from tickets.search import TicketFilter
 
 TAG = "工单"
-ORDERS = {
-    "-created_at": Order("created_at", descending=True, read=moment),
-    "created_at": Order("created_at", read=moment),
-    "due_at": Order("due_at", nullable=True, read=moment),
-}
 KEY = OpenApiParameter(
     HEADER, OpenApiTypes.STR, OpenApiParameter.HEADER,
     description=str(_("重试时带同一个编号（24 小时内），只会登记一张")),
@@ -43,13 +39,19 @@ class TicketsView(TicketEndpoint):
         answers={200: listing(TicketRow, "TicketList")},
     )  # fmt: skip
     def get(self, request: Request) -> Response:
-        asked = self.asked()
-        name = asked.get("ordering", "-created_at")
-        rows = narrowed(Ticket.objects.visible_to(self.viewer), asked, timezone.now())
-        shown = rows.for_queue().select_related("handler__user", "first_receiver__user").prefetch_related("clocks")
-        found, after = page(shown, ORDERS[name], name=name, cursor=asked.get("cursor", ""))
-        context = {"viewer": self.viewer, "now": timezone.now()}
-        return Response({"next": after, "results": TicketRow(found, many=True, context=context).data})
+        cursor = self.asked().get("cursor", "")
+        wanted = TicketFilter.from_query(request.query_params, self.viewer)
+        if wanted.problems:
+            raise Invalid(
+                next(iter(wanted.problems.values())), fields={name: [why] for name, why in wanted.problems.items()}
+            )
+        if cursor and not wanted.knows(cursor):
+            raise bad_cursor()
+        found = wanted.page(cursor)
+        prefetch_related_objects(found.rows, "clocks", "handler__user", "first_receiver__user")
+        context = {"viewer": self.viewer, "now": wanted.now}
+        rows = TicketRow(found.rows, many=True, context=context).data
+        return Response({"next": found.next_cursor or None, "results": rows})
 
     @described(
         "tickets_register", _("登记"), tag=TAG, parameters=[KEY], request=with_pictures(IntakeBody),
