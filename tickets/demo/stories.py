@@ -26,6 +26,7 @@ TICKET = (
     "cancelled_by_owner grade dissatisfied_rounds returns link_version"
 )
 _COLUMNS = TICKET.split()
+SHANGHAI = timedelta(hours=8)
 DEFAULTS = {field.attname: field.get_default() for field in Ticket._meta.concrete_fields} | {
     "status": Status.REGISTERED.value, "urgency": Urgency.NORMAL.value, "version": 0,
 }  # fmt: skip
@@ -90,8 +91,15 @@ class Story:
 
     # --- telling ------------------------------------------------------------------------------------
     def wait(self, low: float, high: float) -> None:
-        """Let some minutes pass, short waits more likely than long ones; stop at the present."""
+        """Let some minutes pass, short waits more likely than long ones; stop at the present.
+
+        What is not urgent waits for the morning: nobody calls on an owner at three.
+        """
         self.at += self.pace * timedelta(minutes=low + (high - low) * self.rng.random() ** 2)
+        local = self.at + SHANGHAI
+        if self.row.urgency == "normal" and not 8 <= local.hour < 21:
+            morning = local.replace(hour=8, minute=0) + timedelta(days=local.hour >= 21)
+            self.at = morning - SHANGHAI + timedelta(minutes=self.rng.random() * 90)
         if self.at > self.now:
             raise Cut
 
