@@ -1,6 +1,7 @@
 // The counter's form: the caller's card follows who is picked, category and urgency follow the words until a
 // person decides, and every step is reached by keys. Without scripts the same form works in plain steps.
-import { make, icon } from "./strings.js";
+import { icon, make } from "./strings.js";
+import { toast } from "./toasts.js";
 
 const WAIT = 250;
 const form = () => document.getElementById("intake");
@@ -29,6 +30,15 @@ async function card() {
   place.replaceChildren(...new DOMParser().parseFromString(await answer.text(), "text/html").body.childNodes);
   if (payer && field("payer")) field("payer").value = payer;
   contact();
+  announce(place);
+}
+
+// On the phone the card stands below the form: what must not be missed is said at once.
+let told = "";
+function announce(place) {
+  const words = [...place.querySelectorAll(".alert-note strong")].map((title) => title.textContent.trim()).join("；");
+  if (words && words !== told && window.matchMedia("(max-width: 767.98px)").matches) toast(words, "warning");
+  told = words;
 }
 
 // What the file knows stays masked; an empty field means "as in the file".
