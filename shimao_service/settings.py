@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "staff.middleware.ViewerMiddleware",
+    "staff.first_password.FirstPasswordMiddleware",
     "shimao_service.exceptions.RefusalMiddleware",
 ]
 

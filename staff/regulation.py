@@ -2,15 +2,33 @@
 
 Part A lacks its article 8, part B breaks off in article 8, and a part C is named but not at hand. What is missing
 is shown as missing (原文缺失), never renumbered and never invented.
+
+A version in force never changes: requests rest on its words. A change is the next version, in force from a day to
+come (A11, A12), and free to be edited until then.
 """
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
 
 from django.db import transaction
+from django.db.models import F
+from django.dispatch import Signal
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from shimao_service.actors import Actor
+from shimao_service.exceptions import Conflict, Invalid
 from staff.models import Clause, RegulationVersion
+from staff.permissions import Permission
+from staff.powers import check_everywhere
+
+# Sent after a version was written; upper floors forget what they keep of clauses.
+regulation_changed = Signal()
 
 TITLE = "客服中心管理制度（第 1 版）"
 
@@ -92,3 +110,146 @@ def ensure_regulation(effective_on: date) -> RegulationVersion:
         for order, (code, title, text) in enumerate(CLAUSES, start=1)
     )
     return version
+
+
+# --- what rests on a clause -------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Rested:
+    """One thing that points to a clause."""
+
+    text: str
+    url: str
+    at: datetime
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """What of one sort rests on a clause: how many, and the latest."""
+
+    label: str
+    count: str
+    latest: list[Rested] = field(default_factory=list)
+
+
+# Each is called with the ids of a clause in all versions and the viewer, and tells only what that viewer sees.
+RESTING: list[Callable[[list[int], Any], Resting]] = []
+
+
+def register_resting(provider: Callable[[list[int], Any], Resting]) -> None:
+    if provider not in RESTING:
+        RESTING.append(provider)
+
+
+def resting_on(code: str, viewer: Any) -> list[Resting]:
+    ids = list(Clause.objects.filter(code=code).values_list("pk", flat=True))
+    return [provider(ids, viewer) for provider in RESTING] if ids else []
+
+
+# --- versions ---------------------------------------------------------------------------------------
+CODE = re.compile(r"[A-Z][0-9]{0,2}(\.[0-9]{1,2})?")
+
+
+def in_force(day: date | None = None) -> RegulationVersion | None:
+    """The latest version whose day has come."""
+    return RegulationVersion.objects.filter(effective_on__lte=day or timezone.localdate()).first()
+
+
+def is_open(version: RegulationVersion) -> bool:
+    """Not in force yet: may still be edited."""
+    return version.effective_on > timezone.localdate()
+
+
+def check_can_edit(by: Actor) -> None:
+    if not by.is_system:
+        check_everywhere(by.viewer, Permission.REGULATION_MANAGE)
+
+
+def check_day(effective_on: date) -> None:
+    if effective_on <= timezone.localdate():
+        raise Invalid.field("effective_on", _("生效日期最早为明天，生效前可以修改。"))
+
+
+def opened(version: RegulationVersion) -> RegulationVersion:
+    """The version under its lock. Raises ``Conflict`` once it is in force."""
+    row = RegulationVersion.objects.select_for_update(of=("self",)).get(pk=version.pk)
+    if not is_open(row):
+        raise Conflict(_("第 %(number)d 版已经生效，不能更改；请起草新版本。") % {"number": row.number})
+    return row
+
+
+@transaction.atomic
+def draft(*, title: str, effective_on: date, by: Actor) -> RegulationVersion:
+    """起草新版本: a copy of the newest, to be edited until its day. One at a time."""
+    check_can_edit(by)
+    check_day(effective_on)
+    newest = RegulationVersion.objects.select_for_update(of=("self",)).first()
+    if newest is not None and is_open(newest):
+        raise Conflict(_("第 %(number)d 版还没有生效，请先完成它。") % {"number": newest.number})
+    version = RegulationVersion.objects.create(
+        number=newest.number + 1 if newest else 1,
+        title=title,
+        effective_on=effective_on,
+        published_by_id=by.id if by.is_employee else None,
+    )
+    for clause in Clause.objects.filter(version=newest) if newest else ():
+        clause.pk, clause.version = None, version
+        clause.save(force_insert=True)
+    changed()
+    return version
+
+
+@transaction.atomic
+def rename(version: RegulationVersion, *, title: str, effective_on: date, by: Actor) -> RegulationVersion:
+    """Another name or day for a version that is not in force yet."""
+    check_can_edit(by)
+    row = opened(version)
+    check_day(effective_on)
+    row.title, row.effective_on = title, effective_on
+    row.save(update_fields=["title", "effective_on"])
+    changed()
+    return row
+
+
+@transaction.atomic
+def discard(version: RegulationVersion, *, by: Actor) -> None:
+    """放弃草稿: nothing can rest on what was never in force."""
+    check_can_edit(by)
+    row = opened(version)
+    row.clauses.all().delete()
+    row.delete()
+    changed()
+
+
+@transaction.atomic
+def write(version: RegulationVersion, *, code: str, title: str, text: str, by: Actor, after: str = "") -> Clause:
+    """The words of a clause; a new code is added behind the clause ``after``, else at the end.
+
+    Empty words mean that the text lacks it (原文缺失). Raises ``Invalid`` on ``code``.
+    """
+    check_can_edit(by)
+    row = opened(version)
+    words = text.replace("\r\n", "\n").strip()
+    clause = Clause.objects.filter(version=row, code=code).first()
+    if clause is None:
+        if not CODE.fullmatch(code):
+            raise Invalid.field("code", _("条款号应写成 A6 或 A6.2 这样。"))
+        clause = Clause(version=row, code=code, order=room_after(row, after))
+    clause.title, clause.text, clause.is_missing = title, words, not words
+    clause.save()
+    changed()
+    return clause
+
+
+def room_after(version: RegulationVersion, code: str) -> int:
+    """The place behind the clause ``code``; those after it move on by one."""
+    before = Clause.objects.filter(version=version, code=code).first()
+    if before is None:
+        last = Clause.objects.filter(version=version).order_by("-order").first()
+        return last.order + 1 if last else 1
+    Clause.objects.filter(version=version, order__gt=before.order).update(order=F("order") + 1)
+    return before.order + 1
+
+
+def changed() -> None:
+    transaction.on_commit(lambda: regulation_changed.send(sender=RegulationVersion), robust=True)

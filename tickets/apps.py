@@ -9,9 +9,11 @@ class TicketsConfig(AppConfig):
 
     def ready(self) -> None:
         from shimao_service.imports import registry
-        from tickets import frame, outgoing
+        from tickets import clauses, frame, leavers, outgoing
         from tickets.imports import EstateImporter
 
         outgoing.register()
         frame.register()
+        leavers.register()
+        clauses.register()
         registry.register(EstateImporter())

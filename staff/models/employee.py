@@ -47,6 +47,9 @@ class Employee(models.Model):
     is_contractor = models.BooleanField(_("委外人员"), default=False)
     employer = models.CharField(_("用工单位"), max_length=60, blank=True)
 
+    # Set with a password somebody else made; nothing opens until the person has chosen their own.
+    must_change_password = models.BooleanField(_("须修改密码"), default=False, db_default=False, editable=False)
+
     objects = EmployeeQuerySet.as_manager()
 
     class Meta:
