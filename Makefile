@@ -49,14 +49,13 @@ lint: install-dev ## 风格、类型、模板、分层 style, types, templates, 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	DEBUG=1 $(BIN)/mypy
-	$(BIN)/djlint --check templates
 	$(BIN)/djlint --lint templates
 	DEBUG=1 $(BIN)/lint-imports
 
 format: install-dev ## 按风格改写 rewrite to style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	-$(BIN)/djlint --reformat templates
+	
 
 messages: install-dev ## 编译英文译文 compile the English catalogue
 	$(BIN)/pybabel compile --domain django --directory locale --statistics
