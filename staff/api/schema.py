@@ -55,9 +55,7 @@ class EmployeeSessionScheme(OpenApiAuthenticationExtension):
 
 def listing(row: type[serializers.Serializer], name: str) -> serializers.Serializer:
     """``{"next": cursor or null, "results": […]}``."""
-    return inline_serializer(
-        name, {"next": serializers.CharField(allow_null=True), "results": row(many=True)}
-    )
+    return inline_serializer(name, {"next": serializers.CharField(allow_null=True), "results": row(many=True)})
 
 
 def described(

@@ -86,9 +86,7 @@ class ProjectBody(serializers.Serializer):
 
 
 class ProjectsView(View):
-    @described(
-        "projects", _("我所在的项目"), tag=PLACES, answers={200: listing(ProjectBody, "ProjectList")}
-    )
+    @described("projects", _("我所在的项目"), tag=PLACES, answers={200: listing(ProjectBody, "ProjectList")})
     def get(self, request: Request) -> Response:
         return Response({"next": None, "results": ProjectBody(self.viewer.projects, many=True).data})
 
@@ -100,9 +98,7 @@ class DepartmentBody(serializers.Serializer):
 
 
 class DepartmentsView(View):
-    @described(
-        "departments", _("公司的部门"), tag=PLACES, answers={200: listing(DepartmentBody, "DepartmentList")}
-    )
+    @described("departments", _("公司的部门"), tag=PLACES, answers={200: listing(DepartmentBody, "DepartmentList")})
     def get(self, request: Request) -> Response:
         departments = Department.objects.filter(is_active=True)
         return Response({"next": None, "results": DepartmentBody(departments, many=True).data})

@@ -21,37 +21,40 @@ def is_error(answer, status: int) -> dict:
     return body
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
+BROKEN = (
         b"{", b"\xff\xfe", b"nul", b"NaN", b'{"a": Infinity}', b" ", b'{"project": "\\ud800"}', b'{"\\udfff": 1}',
         b"[" * 100_000, b'{"a":' * 50_000, b"9" * 5000, b'"' + b"x" * 1_100_000 + b'"', b"\x00",
-    ],
 )  # fmt: skip
-def test_what_is_no_json_is_bad_input(api, raw):
-    body = is_error(api("frontdesk").post(PATH, raw, content_type="application/json"), 400)
-    assert body["code"] == "parse_error"
 
 
-@pytest.mark.parametrize("raw", [b"[]", b"null", b"1", b'"x"', b"true", b"[[[[]]]]", b"", b"{}", b'{"\\u0000": 1}'])
-def test_json_of_another_shape_is_bad_input(api, raw):
-    assert is_error(api("frontdesk").post(PATH, raw, content_type="application/json"), 400)["code"] == "invalid"
+def test_what_is_no_json_is_bad_input(api):
+    client = api("frontdesk")
+    for raw in BROKEN:
+        assert is_error(client.post(PATH, raw, content_type="application/json"), 400)["code"] == "parse_error", raw[:20]
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/x-www-form-urlencoded", "x"])
-def test_another_content_type_is_refused(api, kind):
-    assert is_error(api("frontdesk").post(PATH, b"a=1", content_type=kind), 415)["code"] == "unsupported_media_type"
+def test_json_of_another_shape_is_bad_input(api):
+    client = api("frontdesk")
+    for raw in (b"[]", b"null", b"1", b'"x"', b"true", b"[[[[]]]]", b"", b"{}", b'{"\\u0000": 1}'):
+        assert is_error(client.post(PATH, raw, content_type="application/json"), 400)["code"] == "invalid", raw
 
 
-@pytest.mark.parametrize("charset", ["utf-7", "idna", "nonsense", "utf-16"])
-def test_a_charset_of_the_callers_own_changes_nothing(cast, api, charset):
-    kind = f"application/json; charset={charset}"
-    is_error(api("frontdesk").post(f"{PATH}?q=a", b"{}", content_type=kind), 400)
-    assert api("frontdesk").get(f"{PATH}?q=%E6%BC%8F", CONTENT_TYPE=kind).status_code == 200
+def test_another_content_type_is_refused(api):
+    client = api("frontdesk")
+    for kind in ("text/plain", "application/xml", "application/x-www-form-urlencoded", "x"):
+        assert is_error(client.post(PATH, b"a=1", content_type=kind), 415)["code"] == "unsupported_media_type"
+
+
+def test_a_charset_of_the_callers_own_changes_nothing(cast, api):
+    client = api("frontdesk")
+    for charset in ("utf-7", "idna", "nonsense", "utf-16"):
+        kind = f"application/json; charset={charset}"
+        is_error(client.post(f"{PATH}?q=a", b"{}", content_type=kind), 400)
+        assert client.get(f"{PATH}?q=%E6%BC%8F", CONTENT_TYPE=kind).status_code == 200
 
 
 def test_a_broken_multipart_body_is_bad_input(api):
-    for body in (b"", b"--x", b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n", b"\x00" * 100):
+    for body in (b"", b"--x", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n', b"\x00" * 100):
         is_error(api("frontdesk").post(PATH, body, content_type="multipart/form-data; boundary=x"), 400)
     is_error(api("frontdesk").post(PATH, b"a", content_type="multipart/form-data"), 400)
 
@@ -61,11 +64,11 @@ def test_too_many_parts_are_bad_input(api):
     is_error(api("frontdesk").post(PATH, body, format="multipart"), 400)
 
 
-@pytest.mark.parametrize("path", ["", "nothing/", "tickets", "tickets/a/b/c/", "visits/", "%00", "tickets/中/urge/"])
-def test_an_address_that_is_none_is_told_in_the_same_form(api, path):
+def test_an_address_that_is_none_is_told_in_the_same_form(api):
     client = api("frontdesk")
-    assert is_error(client.get(f"/api/v1/{path}"), 404)["code"] == "not_found"
-    assert is_error(client.post(f"/api/v1/{path}", {}, format="json"), 404)["code"] == "not_found"
+    for path in ("", "nothing/", "tickets", "tickets/a/b/c/", "visits/", "%00", "tickets/中/urge/"):
+        assert is_error(client.get(f"/api/v1/{path}"), 404)["code"] == "not_found"
+        assert is_error(client.post(f"/api/v1/{path}", {}, format="json"), 404)["code"] == "not_found"
 
 
 def test_what_is_not_built_yet_is_not_there(cast, api):
@@ -74,10 +77,10 @@ def test_what_is_not_built_yet_is_not_there(cast, api):
         is_error(api("frontdesk").tell(f"tickets/{ticket.number}/{path}/"), 404)
 
 
-@pytest.mark.parametrize("method", ["put", "patch", "delete", "options", "trace"])
-def test_other_methods_are_refused(cast, api, method):
-    answer = getattr(api("frontdesk"), method)(PATH)
-    assert is_error(answer, 405)["code"] == "method_not_allowed"
+def test_other_methods_are_refused(api):
+    client = api("frontdesk")
+    for method in ("put", "patch", "delete", "options", "trace"):
+        assert is_error(getattr(client, method)(PATH), 405)["code"] == "method_not_allowed"
 
 
 def test_a_parameter_that_is_none_is_refused_everywhere(cast, api):

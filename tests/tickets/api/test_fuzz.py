@@ -16,7 +16,7 @@ from tickets.statuses import Channel, HoldReason, Kind, Liability, Source, Statu
 pytestmark = pytest.mark.django_db
 
 SOME = settings(
-    max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+    max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
 )  # fmt: skip
 
 # Words people type, words that break things, and numbers no column holds.

@@ -13,7 +13,7 @@ from tickets.statuses import Kind, Status
 pytestmark = pytest.mark.django_db
 
 # Queries for a page of 50 and for one request, whoever asks: the token, the grants, the rows, what hangs on them.
-LIST_BUDGET, READ_BUDGET = 7, 7
+LIST_BUDGET, READ_BUDGET = 8, 7
 
 
 def numbers(answer) -> list[str]:
@@ -39,56 +39,58 @@ def test_the_newest_stand_first(api, three):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("asked", "found"),
-    [
-        ({"step": "follow_up"}, [0]),
-        ({"step": "intake,follow_up"}, [1, 0]),
-        ({"status": "closed"}, [2]),
-        ({"status": "closed,registered"}, [1, 2]),
-        ({"kind": "complaint"}, [1]),
-        ({"project": "BJ"}, [1, 2, 0]),
-        ({"department": "GC"}, [2, 0]),
-        ({"handler": "handler", "status": "in_progress"}, [0]),
-        ({"overdue": "true"}, [0]),
-        ({"overdue": "0", "status": "registered"}, [1]),
-        ({"q": "噪音"}, [1]),
-        ({"q": "月卡"}, [2]),
-        ({"q": "没有这个词"}, []),
-        ({"department": "nowhere"}, []),
-        ({"handler": "nobody"}, []),
-        ({"status": "", "q": ""}, [1, 2, 0]),
-    ],
+FOUND = (
+    ({"step": "follow_up"}, [0]),
+    ({"step": "intake,follow_up"}, [1, 0]),
+    ({"status": "closed"}, [2]),
+    ({"status": "closed,registered"}, [1, 2]),
+    ({"kind": "complaint"}, [1]),
+    ({"project": "BJ"}, [1, 2, 0]),
+    ({"department": "GC"}, [2, 0]),
+    ({"handler": "handler", "status": "in_progress"}, [0]),
+    ({"overdue": "true"}, [0]),
+    ({"overdue": "0", "status": "registered"}, [1]),
+    ({"q": "噪音"}, [1]),
+    ({"q": "月卡"}, [2]),
+    ({"q": "没有这个词"}, []),
+    ({"department": "nowhere"}, []),
+    ({"handler": "nobody"}, []),
+    ({"status": "", "q": ""}, [1, 2, 0]),
 )
-def test_filters_narrow_the_list(api, three, asked, found):
-    assert numbers(api("frontdesk").look("tickets/", **asked)) == [three[index].number for index in found]
+
+
+def test_filters_narrow_the_list(api, three):
+    desk = api("frontdesk")
+    for asked, found in FOUND:
+        assert numbers(desk.look("tickets/", **asked)) == [three[index].number for index in found], asked
 
 
 def test_a_number_finds_its_request(api, three):
     assert numbers(api("frontdesk").look("tickets/", q=three[0].number)) == [three[0].number]
 
 
-@pytest.mark.parametrize(
-    ("asked", "field"),
-    [
-        ({"status": "opened"}, "status"),
-        ({"step": "intake,sixth"}, "step"),
-        ({"ordering": "contact_phone"}, "ordering"),
-        ({"contact_phone": "138"}, "contact_phone"),
-        ({"owner__phone": "138"}, "owner__phone"),
-        ({"project": "HP"}, "project"),
-        ({"department": "d" * 21}, "department"),
-        ({"overdue": "maybe"}, "overdue"),
-        ({"cursor": "abc"}, "cursor"),
-        ({"cursor": "WyItY3JlYXRlZF9hdCIsICIyMDI2IiwgMV0"}, "cursor"),
-        ({"q": "a\x00b"}, "q"),
-        ({"page": "2"}, "page"),
-    ],
+REFUSED = (
+    ({"status": "opened"}, "status"),
+    ({"step": "intake,sixth"}, "step"),
+    ({"ordering": "contact_phone"}, "ordering"),
+    ({"contact_phone": "138"}, "contact_phone"),
+    ({"owner__phone": "138"}, "owner__phone"),
+    ({"project": "HP"}, "project"),
+    ({"department": "d" * 21}, "department"),
+    ({"overdue": "maybe"}, "overdue"),
+    ({"cursor": "abc"}, "cursor"),
+    ({"cursor": "WyItY3JlYXRlZF9hdCIsICIyMDI2IiwgMV0"}, "cursor"),
+    ({"q": "a\x00b"}, "q"),
+    ({"page": "2"}, "page"),
 )
-def test_what_is_not_on_the_allow_list_is_bad_input(cast, api, asked, field):
-    answer = api("frontdesk").look("tickets/", **asked)
-    assert answer.status_code == 400
-    assert (answer.json()["code"], list(answer.json()["fields"])) == ("invalid", [field])
+
+
+def test_what_is_not_on_the_allow_list_is_bad_input(api):
+    desk = api("frontdesk")
+    for asked, field in REFUSED:
+        answer = desk.look("tickets/", **asked)
+        assert answer.status_code == 400, asked
+        assert (answer.json()["code"], list(answer.json()["fields"])) == ("invalid", [field])
 
 
 def test_everyone_lists_what_they_see(cast, api, three):
@@ -141,7 +143,7 @@ def test_the_list_shows_contacts_masked_and_no_link(cast, api):
     assert "no-store" in answer.headers["Cache-Control"]
 
 
-def test_a_page_of_fifty_takes_seven_queries_for_anyone(cast, api, django_assert_max_num_queries):
+def test_a_page_of_fifty_takes_eight_queries_for_anyone(cast, api, django_assert_max_num_queries):
     for _index in range(51):
         register(cast)
     Ticket.objects.update(handler=cast.handler, department=cast.works, status=Status.IN_PROGRESS)

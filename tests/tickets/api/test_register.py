@@ -97,49 +97,51 @@ def test_a_refused_call_does_not_use_up_its_key(api):
     assert keyed(desk, "k1", leak()).status_code == 201
 
 
-@pytest.mark.parametrize("key", ["", " ", "a b", "长", "x" * 81, "a\tb"])
-def test_a_key_that_cannot_be_one_is_bad_input(api, key):
-    answer = api("frontdesk").post("/api/v1/tickets/", leak(), format="json", HTTP_IDEMPOTENCY_KEY=key)
-    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["Idempotency-Key"])
+def test_a_key_that_cannot_be_one_is_bad_input(api):
+    desk = api("frontdesk")
+    for key in ("", " ", "a b", "长", "x" * 81, "a\tb"):
+        answer = desk.post("/api/v1/tickets/", leak(), format="json", HTTP_IDEMPOTENCY_KEY=key)
+        assert (answer.status_code, list(answer.json()["fields"])) == (400, ["Idempotency-Key"]), key
 
 
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        ({"project": "XX"}, "project"),
-        ({"project": "HP"}, "project"),
-        ({"project": None}, "project"),
-        ({"kind": "party"}, "kind"),
-        ({"description": "  "}, "description"),
-        ({"description": "x" * 5001}, "description"),
-        ({"description": ["a"]}, "description"),
-        ({"description": "a\x00b"}, "description"),
-        ({"contact_phone": "12"}, "contact_phone"),
-        ({"contact_name": "", "contact_phone": ""}, "contact_phone"),
-        ({"contact_name": "x" * 61}, "contact_name"),
-        ({"unit": 10**30}, "unit"),
-        ({"unit": 0}, "unit"),
-        ({"unit": True}, "unit"),
-        ({"unit": "1' or 1=1"}, "unit"),
-        ({"owner": 987654321}, "owner"),
-        ({"category": 987654321}, "category"),
-        ({"urgency": "yesterday"}, "urgency"),
-        ({"source": "carrier pigeon"}, "source"),
-        ({"appointment_at": "soon"}, "appointment_at"),
-        ({"appointment_at": "2020-01-01T00:00:00Z"}, "appointment_at"),
-        ({"appointment_at": "9999-12-31T23:59:59Z"}, "appointment_at"),
-        ({"appointment_at": "0001-01-01T00:00:00+14:00"}, "appointment_at"),
-        ({"status": "closed"}, "status"),
-        ({"first_receiver": "manager"}, "first_receiver"),
-    ],
+WRONG = (
+    ({"project": "XX"}, "project"),
+    ({"project": "HP"}, "project"),
+    ({"project": None}, "project"),
+    ({"kind": "party"}, "kind"),
+    ({"description": "  "}, "description"),
+    ({"description": "x" * 5001}, "description"),
+    ({"description": ["a"]}, "description"),
+    ({"description": "a\x00b"}, "description"),
+    ({"contact_phone": "12"}, "contact_phone"),
+    ({"contact_name": "", "contact_phone": ""}, "contact_phone"),
+    ({"contact_name": "x" * 61}, "contact_name"),
+    ({"unit": 10**30}, "unit"),
+    ({"unit": 0}, "unit"),
+    ({"unit": True}, "unit"),
+    ({"unit": "1' or 1=1"}, "unit"),
+    ({"owner": 987654321}, "owner"),
+    ({"category": 987654321}, "category"),
+    ({"urgency": "yesterday"}, "urgency"),
+    ({"source": "carrier pigeon"}, "source"),
+    ({"appointment_at": "soon"}, "appointment_at"),
+    ({"appointment_at": "2020-01-01T00:00:00Z"}, "appointment_at"),
+    ({"appointment_at": "9999-12-31T23:59:59Z"}, "appointment_at"),
+    ({"appointment_at": "0001-01-01T00:00:00+14:00"}, "appointment_at"),
+    ({"status": "closed"}, "status"),
+    ({"first_receiver": "manager"}, "first_receiver"),
 )
-def test_bad_input_is_told_by_field_and_in_chinese(api, change, field):
-    answer = api("frontdesk").tell("tickets/", leak() | change)
-    assert answer.status_code == 400
-    body = answer.json()
-    assert (body["code"], list(body["fields"])) == ("invalid", [field])
-    assert body["detail"] in body["fields"][field]
-    assert any("\u4e00" <= character <= "\u9fff" for character in body["detail"])
+
+
+def test_bad_input_is_told_by_field_and_in_chinese(api):
+    desk = api("frontdesk")
+    for change, field in WRONG:
+        answer = desk.tell("tickets/", leak() | change)
+        assert answer.status_code == 400, change
+        body = answer.json()
+        assert (body["code"], list(body["fields"])) == ("invalid", [field])
+        assert body["detail"] in body["fields"][field]
+        assert any("\u4e00" <= character <= "\u9fff" for character in body["detail"]), body
     assert not Ticket.objects.exists()
 
 

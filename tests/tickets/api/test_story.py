@@ -67,9 +67,7 @@ def test_a_request_goes_from_the_counter_through_a_second_round_to_its_summary(c
     assert [clock["paused"] for clock in held["clocks"] if clock["name"] == "resolution"] == [True]
     done(handler.tell(path + "resume/"), "in_progress", "follow_up")
     done(handler.tell(path + "complete/", {"result": "已更换软管"}), "completed", "feedback")
-    asked = done(
-        desk.tell(path + "feedback/", {"channel": "phone", "content": "软管已更换"}), "fed_back", "feedback"
-    )
+    asked = done(desk.tell(path + "feedback/", {"channel": "phone", "content": "软管已更换"}), "fed_back", "feedback")
 
     # The owner opens the link that the desk handed over, and is not satisfied.
     ticket = links.open_link(asked["track_url"].rstrip("/").rsplit("/", 1)[1])

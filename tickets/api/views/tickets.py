@@ -70,11 +70,7 @@ class TicketsView(TicketEndpoint):
 
 
 class TicketView(TicketEndpoint):
-    @described(
-        "tickets_read", _("一张工单的全部"), tag=TAG, answers={200: TicketBody}, errors=(400, 401, 404)
-    )
+    @described("tickets_read", _("一张工单的全部"), tag=TAG, answers={200: TicketBody}, errors=(400, 401, 404))
     def get(self, request: Request, number: str) -> Response:
         ticket = seen(self.viewer, number)
         return Response(TicketBody(ticket, context={"viewer": self.viewer, "now": timezone.now()}).data)
-
-
