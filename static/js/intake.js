@@ -25,7 +25,8 @@ async function card() {
   if (!query.get("who") || query.toString() === cardFor) return;
   cardFor = query.toString();
   const answer = await fetch(`${form().dataset.cardUrl}?${query}`, { headers: { "HX-Request": "true" }, credentials: "same-origin" }).catch(() => null);
-  if (!answer?.ok || answer.redirected || query.toString() !== cardFor) return;
+  if (query.toString() !== cardFor) return; // somebody else was picked meanwhile
+  if (!answer?.ok || answer.redirected) { cardFor = ""; return; } // asked again with the next change
   const payer = field("payer")?.value;
   place.replaceChildren(...new DOMParser().parseFromString(await answer.text(), "text/html").body.childNodes);
   if (payer && field("payer")) field("payer").value = payer;
