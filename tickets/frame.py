@@ -13,6 +13,7 @@ from staff.access import Viewer
 from staff.permissions import Permission as P
 from tickets.home import is_handler
 from tickets.models import Ticket
+from tickets.search import picked_project
 
 
 def counts(viewer: Viewer) -> dict[str, int]:
@@ -20,8 +21,8 @@ def counts(viewer: Viewer) -> dict[str, int]:
     if viewer.employee_id is None or not has_queue(viewer):
         return {}
     rows = Ticket.objects.visible_to(viewer).open()
-    if viewer.project is not None:
-        rows = rows.filter(project_id=viewer.project.pk)
+    if (picked := picked_project(viewer)) is not None:
+        rows = rows.filter(project_id=picked)
     return rows.aggregate(tickets=Count("pk"), overdue=Count("pk", filter=Q(due_at__lt=timezone.now())))
 
 

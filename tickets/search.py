@@ -221,8 +221,8 @@ class TicketFilter:
         q = _text(params, "q")
         if not q and not values.keys() & {"status", "step"} and status != ALL:
             conditions["status"] = _status(status, context)
-        if "project" not in values and viewer.project is not None:
-            conditions["project"] = Q(project_id=viewer.project.pk)
+        if "project" not in values and (picked := picked_project(viewer)) is not None:
+            conditions["project"] = Q(project_id=picked)
         ordering = _text(params, "ordering") or DEFAULT_ORDERING
         if ordering not in ORDERINGS:
             problems["ordering"] = _("不能按“%(value)s”排序。") % {"value": ordering[:40]}
@@ -267,10 +267,14 @@ class TicketFilter:
         return rows.filter(where)
 
     def ordered(self) -> QuerySet[Ticket]:
+        return self.rows().order_by(*self._order)
+
+    @property
+    def _order(self) -> tuple[Any, ...]:
         column = F(ORDERINGS[self.ordering])
         if self.ordering.startswith("-"):
-            return self.rows().order_by(column.desc(), "-pk")
-        return self.rows().order_by(column.asc(nulls_last=True) if self._has_gaps else column.asc(), "pk")
+            return column.desc(), F("pk").desc()
+        return column.asc(nulls_last=True) if self._has_gaps else column.asc(), F("pk").asc()
 
     def page(
         self,
@@ -283,8 +287,10 @@ class TicketFilter:
         rows = self.ordered()
         if after := self._after(cursor):
             rows = rows.filter(after)
-        rows = rows.for_queue()  # type: ignore[attr-defined]
-        found = list((annotate(rows) if annotate else rows)[: size + 1])
+        # In two steps: what has to be sorted stays narrow, and only what is shown is joined.
+        ids = list(rows.values_list("pk", flat=True)[: size + 1])
+        shown = Ticket.objects.filter(pk__in=ids).order_by(*self._order).for_queue()
+        found = list(annotate(shown) if annotate else shown) if ids else []
         more = len(found) > size
         return Page(found[:size], self._cursor(found[size - 1]) if more else "")
 
@@ -315,6 +321,12 @@ class TicketFilter:
         return after | Q(**{column: None}) if self._has_gaps else after
 
 
+def picked_project(viewer: Viewer) -> int | None:
+    """The project picked in the top bar. Working in only one narrows nothing: what somebody still holds or
+    answers for in another one stays in sight."""
+    return viewer.project.pk if viewer.switched is not None and viewer.project is not None else None
+
+
 def _read(params: Mapping[str, Any], context: Context) -> tuple[dict[str, str], dict[str, Q], dict[str, str]]:
     values: dict[str, str] = {}
     conditions: dict[str, Q] = {}
@@ -339,8 +351,8 @@ def _text(params: Mapping[str, Any], name: str) -> str:
 
 def _places(viewer: Viewer) -> list[int] | None:
     """Where owners and rooms are looked for: the project picked, else the viewer's own; None: everywhere."""
-    if viewer.project is not None:
-        return [viewer.project.pk]
+    if (picked := picked_project(viewer)) is not None:
+        return [picked]
     held = viewer.projects_with(Permission.TICKET_VIEW_ALL)
     if held and not isinstance(held, set):
         return None

@@ -140,7 +140,8 @@ def _sources(token: str, projects: list[int] | None) -> list[QuerySet[Any]]:
         owners = Owner.objects.filter(people)
         if projects is not None:
             lives = Occupancy.objects.filter(owner=OuterRef("pk"), unit__project_id__in=projects)
-            owners = owners.filter(Exists(lives))
+            asked = Ticket.objects.filter(owner=OuterRef("pk"), project_id__in=projects)
+            owners = owners.filter(Exists(lives) | Exists(asked))
         sources += [_ids("owner", owners, MOST_PEOPLE), _ids("employee", Employee.objects.filter(people), MOST_PEOPLE)]
     elif _PHONE.fullmatch(token) and len(token) >= 11:
         sources.append(_ids("owner", Owner.objects.filter(Q(phone=token) | Q(phone_alt=token)), MOST_PEOPLE))
