@@ -145,5 +145,5 @@ def caller(
     if where.unit_id:
         found.unit = Unit.objects.filter(seen, pk=where.unit_id).select_related("project", "building").first()
         return found if found.unit and (not where.owner_id or found.occupancy) else None
-    found.building = Building.objects.filter(seen, pk=where.building_id).select_related("project").first()
+    found.building = Building.objects.filter(seen, pk=where.building_id or 0).select_related("project").first()
     return found if found.building else None

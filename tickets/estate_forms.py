@@ -153,6 +153,6 @@ class UnitForm(RefusalForm):
         required=False,
         min_value=0.01,
         max_digits=8,
-        decimal_places=2,  # type: ignore[arg-type]
+        decimal_places=2,
     )
     handed_over_on = forms.DateField(label=gettext_lazy("交付日期"), required=False, widget=DayInput())

@@ -20,8 +20,8 @@ from tickets import callers, lookup, suggestions
 from tickets.desk import Action, Reception
 from tickets.forms.base import MomentInput
 from tickets.lifecycle.intake import Intake
-from tickets.models import Category, Ticket
-from tickets.report_forms import PicturesField, WordsField
+from tickets.models import Building, Category, Ticket, Unit
+from tickets.report_forms import PicturesField, WordsField, renewed
 from tickets.statuses import GRADES, Kind, Level, Mood, Source, Urgency
 
 KINDS = (Kind.CONSULTATION, Kind.COMPLAINT, Kind.REPAIR, Kind.SUGGESTION, Kind.PRAISE)
@@ -192,6 +192,12 @@ class IntakeForm(forms.Form):
         self.add_error(field, words % {"name": typed})
         return None
 
+    @property
+    def chosen(self) -> list[Employee]:
+        """Those picked so far, to be shown again when the form comes back."""
+        ids = [pk for pk in self["subjects"].value() or [] if str(pk).isdigit()]
+        return list(Employee.objects.filter(pk__in=ids)) if ids else []
+
     def people(self) -> list[Employee]:
         """Whom a complaint or a praise is about."""
         ids = [int(pk) for pk in self.cleaned_data.get("subjects", []) if pk.isdigit()]
@@ -291,9 +297,10 @@ class IntakeForm(forms.Form):
         values, caller = self.cleaned_data, self.caller
         complaint = values["kind"] == Kind.COMPLAINT
         anonymous = values["is_anonymous"] and complaint
-        unit, building = (caller.unit, caller.building) if caller else (None, None)
-        if anonymous and unit:
-            unit, building = None, unit.building  # the flat would tell who it was
+        unit: Unit | None = caller.unit if caller else None
+        building: Building | None = caller.building if caller else None
+        if anonymous and unit is not None:
+            building, unit = unit.building, None  # the flat would tell who it was
         hurry = values["urgency"] if values["kind"] == Kind.REPAIR else ""
         urgency = hurry or suggestions.urgency_of(values["description"], values["kind"], category)
         return Intake(
@@ -332,5 +339,4 @@ class IntakeForm(forms.Form):
 
     def renew_key(self) -> None:
         """The next press is another request."""
-        self.data = self.data.copy()
-        self.data["key"] = str(uuid.uuid4())
+        self.data = renewed(self.data, key=str(uuid.uuid4()))

@@ -27,9 +27,15 @@ async function card() {
   const answer = await fetch(`${form().dataset.cardUrl}?${query}`, { headers: { "HX-Request": "true" }, credentials: "same-origin" }).catch(() => null);
   if (query.toString() !== cardFor) return; // somebody else was picked meanwhile
   if (!answer?.ok || answer.redirected) { cardFor = ""; return; } // asked again with the next change
+  // What was decided on the card while it was on its way stays decided.
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").body.childNodes;
   const payer = field("payer")?.value;
-  place.replaceChildren(...new DOMParser().parseFromString(await answer.text(), "text/html").body.childNodes);
+  const ticked = [...place.querySelectorAll("[name=link]")].map((box) => [box.value, box.checked]);
+  const at = place.contains(document.activeElement) ? document.activeElement.value : null;
+  place.replaceChildren(...fresh);
   if (payer && field("payer")) field("payer").value = payer;
+  ticked.forEach(([value, checked]) => place.querySelectorAll(`[name=link][value="${CSS.escape(value)}"]`).forEach((box) => { box.checked = checked; }));
+  if (at) place.querySelector(`[name=link][value="${CSS.escape(at)}"]`)?.focus();
   contact();
   announce(place);
 }
@@ -102,9 +108,8 @@ function hints(categories, suggested) {
 function addPerson({ value, label }) {
   const place = form().querySelector("[data-people]");
   if (place.querySelector(`input[value="${CSS.escape(value)}"]`)) return;
-  const remove = make("button", { type: "button", "aria-label": `× ${label}` }, icon("x", "icon-sm"));
+  const remove = make("button", { type: "button", "data-remove-person": "", "aria-label": `${place.dataset.people} ${label}` }, icon("x", "icon-sm"));
   const chip = make("span", { class: "chip" }, label, remove, make("input", { type: "hidden", name: "subjects", value }));
-  remove.addEventListener("click", () => { chip.remove(); field("subjects_find").focus(); });
   place.append(chip);
 }
 
@@ -147,6 +152,8 @@ document.addEventListener("input", (event) => {
 // The same as last time: its category is a decision, and the next key is Ctrl+Enter.
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) window.print();
+  const gone = event.target.closest("[data-remove-person]");
+  if (gone) { gone.closest(".chip").remove(); field("subjects_find").focus(); }
   if (!event.target.closest("[data-again]")) return;
   decided.category = decided.urgency = true;
   const words = field("description");

@@ -287,8 +287,11 @@ def test_whom_it_is_about_may_be_picked_or_typed(cast, send):
     assert (ticket.level, ticket.mood, ticket.is_collective) == ("important", "angry", True)
 
 
-def test_an_unknown_colleague_is_asked_for_again(send):
-    answer = send(kind=Kind.COMPLAINT.value, category=None, subjects_find="无此人", press="register")
+def test_an_unknown_colleague_is_asked_for_again_and_those_picked_stay(cast, send):
+    fields = {"kind": Kind.COMPLAINT.value, "category": None, "press": "register"}
+    answer = send(**fields, subjects_find="无此人", subjects=[cast.guard.pk])
+    assert f'name="subjects" value="{cast.guard.pk}"' in text(answer)
+    assert "李敏" in text(answer)
     assert answer.status_code == 400
     assert "没有找到员工“无此人”" in text(answer)
 

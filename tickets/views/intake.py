@@ -106,7 +106,7 @@ def page(
         "caller": caller,
         "candidates": form.candidates,
         "doubted": doubted or [],
-        "linked": form.data.getlist("link") if form.is_bound else [],
+        "linked": request.POST.getlist("link"),
         "branches": branches(),
         "can_answer": viewer.can(Permission.TICKET_ANSWER_ON_SPOT),
         "can_dispatch": viewer.can(Permission.TICKET_DISPATCH),
