@@ -30,6 +30,8 @@ STATE_CHIPS = (
     (Status.FED_BACK, gettext_lazy("待评价")),
     (Status.AWAITING_SUMMARY, gettext_lazy("待总结")),
 )
+# A select of more names than these helps nobody.
+MOST_PEOPLE = 200
 WAITS_FOR_RECEIVER = (Status.COMPLETED, Status.FED_BACK, Status.AWAITING_SUMMARY)
 
 
@@ -244,8 +246,8 @@ def menus_for(viewer: Viewer, asked: TicketFilter) -> Menus:
         options("views", SavedView.objects.filter(employee_id=viewer.employee_id), F("pk"), F("name"), F("query"), F("id")),
     ]
     if code := asked.params.get("department"):
-        people = Employee.objects.active().filter(department__code=code, user__isnull=False)[:200]
-        others.append(options("handlers", people, F("user__username"), F("name"), none, F("id")))
+        people = Employee.objects.active().filter(department__code=code, user__isnull=False)
+        others.append(options("handlers", people, F("user__username"), F("name"), none, F("id"))[:MOST_PEOPLE])
     menus = Menus(viewer)
     for what, code, name, group_name, order in first.union(*others, all=True):
         getattr(menus, what).append(Option(code, name, group_name, order))

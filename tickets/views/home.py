@@ -26,7 +26,8 @@ def home(request: HttpRequest) -> HttpResponse:
     if homes.is_handler(viewer):
         context["groups"] = [(section, cards(section, viewer)) for section in sections]
         return render(request, "tickets/home/tasks.html", context)
-    if viewer.can(P.TICKET_VIEW_ALL) and viewer.project is None and len(viewer.projects) > 1:
+    looks_on = viewer.can(P.TICKET_VIEW_ALL) and not sections
+    if looks_on or (viewer.can(P.TICKET_VIEW_ALL) and viewer.project is None and len(viewer.projects) > 1):
         context["projects"] = homes.by_project(viewer)
         context["totals"] = homes.totals(context["projects"])
     context["shows_project"] = "projects" in context
