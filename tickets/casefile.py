@@ -269,7 +269,7 @@ ICONS = {
     Verb.RESUME: "player-play", Verb.COMPLETE: "circle-check", Verb.FEED_BACK: "phone-outgoing", Verb.RATE: "star",
     Verb.TALK: "messages", Verb.CONCLUDE: "flag", Verb.SUMMARISE: "clipboard-check", Verb.REOPEN: "rotate",
     Verb.CANCEL: "ban", Verb.AMEND: "pencil", Verb.ATTEMPT: "phone-call", Verb.SUPPLEMENT: "message-2",
-    Verb.JUDGE: "gavel", Verb.HAND_OVER: "user-check",
+    Verb.JUDGE: "gavel", Verb.NAME_SUBJECTS: "user-exclamation", Verb.HAND_OVER: "user-check",
 }  # fmt: skip
 
 

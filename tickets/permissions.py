@@ -91,6 +91,7 @@ RULES: dict[str, Rule] = {
     ),
     Verb.SUPPLEMENT: Rule((Way(P.TICKET_FOLLOW_UP), Way(P.TICKET_REGISTER)), owner=True),
     Verb.JUDGE: Rule((Way(P.TICKET_JUDGE, is_not_handler),)),
+    Verb.NAME_SUBJECTS: Rule((Way(P.TICKET_AMEND), Way(P.TICKET_CONCLUDE))),
     Verb.HAND_OVER: Rule((Way(P.TICKET_OVERSEE),), system=True),
     Verb.LINK: Rule((Way(P.TICKET_DISPATCH), Way(P.TICKET_FOLLOW_UP))),
     Verb.UNLINK: Rule((Way(P.TICKET_DISPATCH), Way(P.TICKET_FOLLOW_UP))),
@@ -187,8 +188,8 @@ def is_ready(verb: str, ticket: Ticket, by: Actor, now: datetime) -> bool:
 LIKELY = (
     Verb.CONCLUDE, Verb.ACCEPT, Verb.ARRIVE, Verb.COMPLETE, Verb.RESUME, Verb.DISPATCH, Verb.ANSWER_ON_SPOT,
     Verb.FEED_BACK, Verb.RATE, Verb.SUMMARISE, Verb.FOLLOW_UP, Verb.HOLD, Verb.TRANSFER, Verb.RETURN, Verb.ATTEMPT,
-    Verb.JUDGE, Verb.REOPEN, Verb.AMEND, Verb.SUPPLEMENT, Verb.LINK, Verb.TALK, Verb.HAND_OVER, Verb.REVOKE_LINK,
-    Verb.CANCEL,
+    Verb.JUDGE, Verb.REOPEN, Verb.AMEND, Verb.SUPPLEMENT, Verb.LINK, Verb.TALK, Verb.HAND_OVER,
+    Verb.NAME_SUBJECTS, Verb.REVOKE_LINK, Verb.CANCEL,
 )  # fmt: skip
 
 

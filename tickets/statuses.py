@@ -120,6 +120,7 @@ class Verb(models.TextChoices):
     ATTEMPT = "attempt", _("联系业主")
     SUPPLEMENT = "supplement", _("补充")
     JUDGE = "judge", _("认定")
+    NAME_SUBJECTS = "name_subjects", _("更正涉及员工")
     HAND_OVER = "hand_over", _("移交首问")
     LINK = "link", _("关联")
     UNLINK = "unlink", _("取消关联")
@@ -186,6 +187,7 @@ MOVES: dict[str, Move] = {
             (Status.CLOSED,),
             kinds=(Kind.COMPLAINT, Kind.PRAISE),
         ),
+        Move(Verb.NAME_SUBJECTS, OPEN, kinds=(Kind.COMPLAINT, Kind.PRAISE)),
         Move(Verb.HAND_OVER, OPEN),
         Move(Verb.LINK, (*OPEN, Status.CLOSED)),
         Move(Verb.UNLINK, (*OPEN, Status.CLOSED)),

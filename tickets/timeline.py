@@ -42,7 +42,7 @@ CLAUSE_OF_CLOCK = {
 }
 TONES = {
     Verb.RETURN: "warning", Verb.TRANSFER: "warning", Verb.HOLD: "paused", Verb.REOPEN: "warning",
-    Verb.CANCEL: "muted", Verb.TIME_OUT: "warning", Verb.ATTEMPT: "muted", Verb.AMEND: "muted", Verb.LINK: "muted",
+    Verb.CANCEL: "muted", Verb.TIME_OUT: "warning", Verb.ATTEMPT: "muted", Verb.AMEND: "muted", Verb.NAME_SUBJECTS: "muted", Verb.LINK: "muted",
     Verb.UNLINK: "muted", Verb.REVOKE_LINK: "muted", Verb.HAND_OVER: "muted", Verb.SUPPLEMENT: "muted",
     Verb.FOLLOW_UP: "moving", Verb.ARRIVE: "moving", Verb.CONCLUDE: "warning",
 }  # fmt: skip
@@ -307,6 +307,12 @@ def _judge(event: Event) -> Words:
     return Words(_("认定为"), _("有效") if data_of(event).get("valid") else _("无效"))
 
 
+def _name_subjects(event: Event) -> Words:
+    data = data_of(event)
+    before, after = ("、".join(data.get(name, [])) for name in ("before", "after"))
+    return Words(_("更正涉及员工"), changes=[(_("涉及员工"), before or _("无"), after or _("无"))])
+
+
 def _hand_over(event: Event) -> Words:
     data = data_of(event)
     before = data.get("from_name", "")
@@ -345,7 +351,7 @@ WORDS: dict[str, Callable[[Event], Words]] = {
     Verb.REGISTER: _register, Verb.DISPATCH: _dispatch, Verb.TRANSFER: _transfer, Verb.RETURN: _return,
     Verb.ARRIVE: _arrive, Verb.FOLLOW_UP: _follow_up, Verb.HOLD: _hold, Verb.RESUME: _resume,
     Verb.FEED_BACK: _feed_back, Verb.ATTEMPT: _attempt, Verb.RATE: _rate,
-    Verb.TIME_OUT: _time_out, Verb.TALK: _talk, Verb.SUMMARISE: _summarise, Verb.REOPEN: _reopen, Verb.JUDGE: _judge,
+    Verb.TIME_OUT: _time_out, Verb.TALK: _talk, Verb.SUMMARISE: _summarise, Verb.REOPEN: _reopen, Verb.JUDGE: _judge, Verb.NAME_SUBJECTS: _name_subjects,
     Verb.HAND_OVER: _hand_over, Verb.LINK: _link, Verb.UNLINK: _unlink, Verb.REVOKE_LINK: _revoke,
     Verb.CANCEL: _cancel, Verb.AMEND: _amend,
 }  # fmt: skip

@@ -32,7 +32,10 @@ def test_everyone_has_a_home_also_when_nothing_waits(as_, who):
     answer = as_(who).get("/")
     assert answer.status_code == 200
     page = answer.content.decode()
-    assert any(words in page for words in ("现在没有等您办理的事", "手上没有任务", "各项目未办结", "导入员工", "导入房产与业主"))
+    assert any(
+        words in page
+        for words in ("现在没有等您办理的事", "手上没有任务", "各项目未办结", "导入员工", "导入房产与业主")
+    )
 
 
 def test_an_account_without_an_employee_is_told_what_to_do(client, django_user_model):
@@ -113,7 +116,9 @@ def test_the_supervisor_sees_what_goes_wrong(cast):
     Ticket.objects.filter(pk=late.pk).update(due_at=timezone.now() - timedelta(minutes=5))
     critical = register(cast, urgency=Urgency.CRITICAL)
     returned = lifecycle.return_(walk(cast, Status.DISPATCHED), by=cast.by("handler"), reason="不属于本部门")
-    again = lifecycle.rate(walk(cast, Status.FED_BACK), by=cast.by("frontdesk"), grade=2, channel="phone", comment="还漏")
+    again = lifecycle.rate(
+        walk(cast, Status.FED_BACK), by=cast.by("frontdesk"), grade=2, channel="phone", comment="还漏"
+    )
     found = waits(cast, "supervisor")
     assert late.number in found["overdue"] and found["untaken"] == [late.number]
     assert found["critical"] == [critical.number]

@@ -58,6 +58,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "attempt": (OPEN, "frontdesk frontdesk2 supervisor department_manager manager steward handler"),
     "supplement": (OPEN, "frontdesk frontdesk2 supervisor department_manager manager steward duty owner"),
     "judge": (OPEN + " closed", "supervisor department_manager manager quality"),
+    "name_subjects": (OPEN, "frontdesk frontdesk2 supervisor department_manager manager director"),
     "hand_over": (OPEN, "supervisor department_manager system"),
     "revoke_link": (" ".join(Status.values), "frontdesk frontdesk2 supervisor department_manager"),
 }
@@ -90,6 +91,7 @@ def attempts(cast: SimpleNamespace) -> dict[str, Callable[[Ticket, Actor], objec
         "attempt": lambda t, by: lifecycle.attempt(t, by=by, channel="phone"),
         "supplement": lambda t, by: lifecycle.supplement(t, by=by, note="补充一句"),
         "judge": lambda t, by: lifecycle.judge(t, by=by, valid=True),
+        "name_subjects": lambda t, by: lifecycle.name_subjects(t, by=by, subjects=[cast.guard], reason="业主说明"),
         "hand_over": lambda t, by: lifecycle.hand_over(t, by=by, to=cast.supervisor),
         "revoke_link": lambda t, by: lifecycle.revoke_link(t, by=by, reason="链接外泄"),
     }
@@ -117,7 +119,7 @@ class Undo(Exception):
     pass
 
 
-KIND_OF = {"answer_on_spot": Kind.CONSULTATION, "judge": Kind.COMPLAINT}
+KIND_OF = {"answer_on_spot": Kind.CONSULTATION, "judge": Kind.COMPLAINT, "name_subjects": Kind.COMPLAINT}
 
 
 def expected(verb: str, status: str, person: str) -> set[str]:

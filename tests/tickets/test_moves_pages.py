@@ -527,3 +527,16 @@ def test_who_calls_the_owner_has_the_number_at_hand(cast, as_):
     assert "138****5678" in page
     assert "13812345678" not in page
     assert reverse("ticket-reveal", args=[ticket.number]) in page
+
+
+def test_the_supervisor_names_whom_a_complaint_is_about_and_the_accused_loses_it(cast, as_):
+    ticket = walk(cast, Status.IN_PROGRESS, kind=Kind.COMPLAINT)
+    page = reverse("ticket-move", args=[ticket.number, "name_subjects"])
+    supervisor = as_("supervisor")
+    refused = supervisor.post(page, {"version": ticket.version, "subjects": "查无此人", "reason": "业主说明"})
+    assert refused.status_code == 400
+    assert "没有找到员工“查无此人”" in refused.text and "业主说明" in refused.text
+    supervisor.post(page, {"version": ticket.version, "subjects": "周建国", "reason": "业主说明是周师傅"})
+    assert as_("handler").get(ticket.get_absolute_url()).status_code == 404
+    assert "周建国" in supervisor.get(ticket.get_absolute_url()).text
+    assert as_("handler").get(page).status_code == 404

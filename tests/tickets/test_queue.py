@@ -182,7 +182,13 @@ def test_several_are_dispatched_together_after_one_question(cast, as_):
     assert Ticket.objects.filter(status=Status.REGISTERED).count() == 3
     answer = client.post(
         "/tickets/bulk/dispatch/",
-        {"ids": ids, "confirmed": "1", "department": cast.works.pk, "handler": cast.handler.pk, "back": "status=registered"}
+        {
+            "ids": ids,
+            "confirmed": "1",
+            "department": cast.works.pk,
+            "handler": cast.handler.pk,
+            "back": "status=registered",
+        }
         | {f"version-{t.pk}": t.version for t in made},
     )
     assert answer.url == "/tickets/?status=registered"
@@ -243,7 +249,9 @@ def sheet(answer):
 
 def test_the_export_holds_what_the_filter_shows_masked_and_signed(cast, as_):
     walk(cast, Status.CLOSED)
-    ticket = register(cast, description="=HYPERLINK(1) 请打 13812345678", owner=OwnerFactory(name="=张三", phone="13700001111"))
+    ticket = register(
+        cast, description="=HYPERLINK(1) 请打 13812345678", owner=OwnerFactory(name="=张三", phone="13700001111")
+    )
     page = sheet(as_("supervisor").post("/tickets/export/?status=registered"))
     cells = [[cell.value for cell in row] for row in page.iter_rows()]
     assert cells[1][0] == ticket.number and cells[2][0] is None

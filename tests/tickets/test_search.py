@@ -54,7 +54,9 @@ def test_a_request_is_found_by_anything_said_about_it(cast, burst, other, typed)
     assert numbers(ask(cast, q=typed)) == {burst.number}
 
 
-@pytest.mark.parametrize("typed", ["管爆水", "燃气", "1503", "李建国", "13812345679", "水管 燃气", "龘龘", "%%", "__", "'", "\\"])
+@pytest.mark.parametrize(
+    "typed", ["管爆水", "燃气", "1503", "李建国", "13812345679", "水管 燃气", "龘龘", "%%", "__", "'", "\\"]
+)
 def test_what_was_not_said_finds_nothing(cast, burst, other, typed):
     assert numbers(ask(cast, q=typed)) == set()
 

@@ -331,7 +331,7 @@ def test_when_the_first_receiver_is_named_the_next_one_up_keeps_the_loop(cast):
         ticket, by=cast.by("department_manager"), subjects=[cast.supervisor], reason="业主说明是主管"
     )
     assert ticket.first_receiver == cast.department_manager, "the desk reports to the accused"
-    with pytest.raises(Invalid):
+    with pytest.raises(IllegalMove):
         lifecycle.name_subjects(register(cast), by=cast.by("supervisor"), subjects=[cast.handler], reason="报修")
 
 

@@ -2,7 +2,7 @@
 
 from tickets.forms.base import MoveForm
 from tickets.forms.closing import ConcludeForm, HandOverForm, JudgeForm, SummariseForm, TalkForm
-from tickets.forms.correction import AmendForm, CancelForm, LinkForm, RevokeLinkForm, SupplementForm, UnlinkForm
+from tickets.forms.correction import AmendForm, CancelForm, LinkForm, NameSubjectsForm, RevokeLinkForm, SupplementForm, UnlinkForm
 from tickets.forms.dispatching import AcceptForm, AnswerOnSpotForm, DispatchForm, ReturnForm, TransferForm
 from tickets.forms.feedback import AttemptForm, FeedBackForm, RateForm, ReopenForm
 from tickets.forms.handling import ArriveForm, CompleteForm, FollowUpForm, HoldForm, ResumeForm
@@ -11,7 +11,7 @@ FORMS: dict[str, type[MoveForm]] = {
     form.verb.value: form
     for form in (
         AcceptForm, AmendForm, AnswerOnSpotForm, ArriveForm, AttemptForm, CancelForm, CompleteForm, ConcludeForm,
-        DispatchForm, FeedBackForm, FollowUpForm, HandOverForm, HoldForm, JudgeForm, LinkForm, RateForm, ReopenForm,
+        DispatchForm, FeedBackForm, FollowUpForm, HandOverForm, HoldForm, JudgeForm, LinkForm, NameSubjectsForm, RateForm, ReopenForm,
         ResumeForm, ReturnForm, RevokeLinkForm, SummariseForm, SupplementForm, TalkForm, TransferForm, UnlinkForm,
     )
 }  # fmt: skip

@@ -29,7 +29,9 @@ class DispatchManyForm(forms.Form):
 
     def __init__(self, *args: Any, tickets: Sequence[Ticket], **kwargs: Any):
         super().__init__(*args, **kwargs)
-        able = [{one.pk: one for one in holders(Permission.TICKET_HANDLE, pk)} for pk in {t.project_id for t in tickets}]
+        able = [
+            {one.pk: one for one in holders(Permission.TICKET_HANDLE, pk)} for pk in {t.project_id for t in tickets}
+        ]
         self.people: dict[int, Employee] = able[0] if able else {}
         for others in able[1:]:
             self.people = {pk: one for pk, one in self.people.items() if pk in others}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from shimao_service import phones
 from shimao_service.exceptions import Invalid
 from shimao_service.privacy import mask_name, mask_phone
+from staff.models import Employee
 from tickets import lifecycle
 from tickets.forms.base import MoveForm, choice_field, moment_field, pictures_field, text_field
 from tickets.models import Category, Owner, Ticket, Unit
@@ -262,3 +264,43 @@ class UnlinkForm(LinkForm):
 
     def make(self, *, pictures: list[Picture]) -> Any:
         return lifecycle.unlink(self.ticket, self.cleaned_data["number"], by=self.viewer.actor)
+
+
+class NameSubjectsForm(MoveForm):
+    verb = Verb.NAME_SUBJECTS
+    submit = gettext_lazy("保存")
+    done = gettext_lazy("已更正涉及员工")
+    says = "reason"
+    subjects = forms.CharField(
+        label=gettext_lazy("涉及员工"),
+        required=False,
+        max_length=200,
+        help_text=gettext_lazy("姓名或工号，多人用顿号隔开；留空表示没有指明。投诉对本人及其下属不可见。"),
+    )
+    reason = text_field(
+        gettext_lazy("更正原因"), rows=2, message=gettext_lazy("请写明更正原因。"), placeholder=gettext_lazy("如：业主说明是哪位员工")
+    )
+
+    def prepare(self) -> None:
+        if not self.is_bound:
+            named = self.ticket.subjects.select_related("employee").order_by("employee__number")
+            self.initial["subjects"] = "、".join(subject.employee.name for subject in named)
+
+    def clean_subjects(self) -> list[Employee]:
+        """Each name or number as the one employee it means; those already named may have left."""
+        now = [subject.employee for subject in self.ticket.subjects.select_related("employee")]
+        found: list[Employee] = []
+        for word in re.split(r"[、,，;；\s]+", self.cleaned_data["subjects"].strip()):
+            if not word:
+                continue
+            named = [one for one in now if word in (one.name, one.number)]
+            people = named or list(Employee.objects.active().filter(Q(name=word) | Q(number__iexact=word))[:2])
+            if not people:
+                raise forms.ValidationError(_("没有找到员工“%(name)s”。") % {"name": word})
+            if len(people) > 1:
+                raise forms.ValidationError(_("有几位员工都叫“%(name)s”，请改填工号。") % {"name": word})
+            found.append(people[0])
+        return found
+
+    def call(self) -> Callable[..., Any]:
+        return lifecycle.name_subjects

@@ -32,10 +32,8 @@ def name_subjects(
     Who now must not see a complaint loses it: notices leave the inbox, the work goes back to the desk, the loop
     to the next one up.
     """
-    with moving(ticket, Verb.AMEND, by=by, now=now, version=version) as move:
+    with moving(ticket, Verb.NAME_SUBJECTS, by=by, now=now, version=version) as move:
         reason = required(reason, "reason", _("请写明更正原因。"))
-        if move.ticket.kind not in (Kind.COMPLAINT, Kind.PRAISE):
-            raise Invalid.field("subjects", _("只有投诉和表扬可以指明员工。"))
         before = {s.employee_id: s.employee.name for s in move.ticket.subjects.select_related("employee")}
         after = {employee.pk: employee.name for employee in subjects}
         if before.keys() == after.keys():
@@ -44,8 +42,7 @@ def name_subjects(
         TicketSubject.objects.bulk_create(
             TicketSubject(ticket=move.ticket, employee_id=pk) for pk in after.keys() - before.keys()
         )
-        changes = {"subjects": ["、".join(before.values()), "、".join(after.values())]}
-        move.event(Verb.AMEND, note=reason, data={"changes": changes})
+        move.event(Verb.NAME_SUBJECTS, note=reason, data={"before": list(before.values()), "after": list(after.values())})
         if move.ticket.kind == Kind.COMPLAINT:
             recuse(move, set(after))
     return move.ticket

@@ -130,6 +130,8 @@ def moved(request: HttpRequest, form: MoveForm) -> HttpResponse:
     viewer: Viewer = request.viewer  # type: ignore[attr-defined]
     messages.success(request, _("%(number)s %(done)s") % {"number": form.ticket.number, "done": form.done})
     where = reverse("ticket", args=[form.ticket.number])
+    if form.verb == Verb.NAME_SUBJECTS and not Ticket.objects.visible_to(viewer).filter(pk=form.ticket.pk).exists():
+        where = reverse("home")  # the complaint turned out to be about a superior: it is the next one up's now
     if form.verb in LETS_GO and not viewer.can(Permission.TICKET_VIEW_ALL, form.ticket.project_id):
         where = reverse("home")
     if request.htmx:  # type: ignore[attr-defined]
