@@ -151,7 +151,9 @@ def test_the_form_and_the_receipt_are_open_to_everybody(cast, counter, check_acc
     check_access(page)
 
 
-@pytest.mark.parametrize("path", ["/owners/?q=1502", "/owners/new/", "/buildings/", "owner", "unit", "building", "poster"])
+@pytest.mark.parametrize(
+    "path", ["/owners/?q=1502", "/owners/new/", "/buildings/", "owner", "unit", "building", "poster"]
+)
 def test_the_estate_s_pages_are_open_to_everybody(cast, counter, check_access, path):
     places = {
         "owner": f"/owners/{cast.owner.pk}/",
