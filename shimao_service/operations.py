@@ -20,13 +20,13 @@ from django.db.models import Count, Min
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from shimao_service import delivery, health, outbox
 from shimao_service.exceptions import Forbidden, NotSeen
+from shimao_service.looks import moment_words
 from shimao_service.models import Notice, NoticeStatus, User
 
 SHOWN = 100
@@ -67,7 +67,7 @@ def outbox_page(request: HttpRequest) -> HttpResponse:
 
 def _queue(queue: Mapping[str, Any]) -> dict[str, Any]:
     label = _("等待发送：%(channel)s") % {"channel": channel_name(queue["channel"])}
-    oldest = date_format(timezone.localtime(queue["oldest"]), "n月j日 H:i")
+    oldest = moment_words(timezone.localtime(queue["oldest"]), timezone.localtime())
     return {"label": label, "count": queue["count"], "hint": _("最早 %(time)s") % {"time": oldest}}
 
 

@@ -17,6 +17,8 @@ IGNORED = [".venv", "node_modules", "static", "tests", "docs", "discipline", "mi
 
 
 class Command(makemessages.Command):
+    # The names we import Django's functions under, beside `_`.
+    xgettext_options = [*makemessages.Command.xgettext_options, "--keyword=_l", "--keyword=N_"]
     # A changed order or a moved line is no change of words.
     msgmerge_options = [*makemessages.Command.msgmerge_options, "--sort-output", "--no-fuzzy-matching"]
     msgattrib_options = [*makemessages.Command.msgattrib_options, "--sort-output"]
