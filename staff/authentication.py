@@ -18,7 +18,7 @@ from shimao_service.demo import DEMO_PASSWORD
 class EmployeeBackend(AuthenticationBackend):
     """allauth's backend that also fetches the employee, in the same query, on every request."""
 
-    def authenticate(self, request: HttpRequest | None, **credentials: Any) -> Any:
+    def authenticate(self, request: HttpRequest | None, **credentials: Any) -> Any:  # type: ignore[override]
         if not settings.DEBUG and credentials.get("password") == DEMO_PASSWORD:
             return None  # published in the README: it opens a demo and nothing else
         return super().authenticate(request, **credentials)

@@ -47,10 +47,8 @@ def cells(ticket: Ticket, now: Any) -> list[Any]:
 
 def write(asked: TicketFilter, viewer: Viewer) -> IO[bytes]:
     """An open temporary file at its beginning. Memory stays constant whatever the number of rows."""
-    file = tempfile.TemporaryFile(suffix=".xlsx")
-    book = xlsxwriter.Workbook(
-        file, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    )
+    file = tempfile.TemporaryFile(suffix=".xlsx")  # noqa: SIM115  (the answer closes it when it is sent)
+    book = xlsxwriter.Workbook(file, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     sheet = book.add_worksheet(_("工单"))
     bold, date = book.add_format({"bold": True}), book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
     for column, (words, width) in enumerate(headings()):

@@ -6,9 +6,8 @@ from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from shimao_service.navigation import NavItem
+from shimao_service.navigation import NavItem, register_counter
 from shimao_service.navigation import register as register_items
-from shimao_service.navigation import register_counter
 from staff.access import Viewer
 from staff.permissions import Permission as P
 from tickets.home import is_handler
@@ -33,7 +32,9 @@ def has_queue(viewer: Viewer) -> bool:
 def register() -> None:
     """Called when the app is ready."""
     register_items(
-        NavItem(gettext_lazy("我的任务"), "home", "checklist", is_handler, order=10, phone=1, short=gettext_lazy("任务")),
+        NavItem(
+            gettext_lazy("我的任务"), "home", "checklist", is_handler, order=10, phone=1, short=gettext_lazy("任务")
+        ),
         NavItem(gettext_lazy("工作台"), "home", "layout-dashboard", lambda v: not is_handler(v), order=10, phone=1),
         NavItem(gettext_lazy("工单"), "tickets", "clipboard-list", has_queue, order=20, count="tickets", phone=2),
         NavItem(

@@ -50,11 +50,11 @@ DESK: tuple[tuple[May, Section], ...] = (
         "overdue", gettext_lazy("超时"), "alert-triangle", {"status": "open", "overdue": "1"}, tone="overdue",
         hint=gettext_lazy("先问清卡在哪里，再决定改派或亲自跟进"))),
     (holds(P.TICKET_OVERSEE), Section(
-        "untaken", gettext_lazy("无人接单"), "user-exclamation", {"status": "dispatched", "overdue": "1"}, tone="overdue",
-        hint=gettext_lazy("已派出，但过了响应时限"))),
+        "untaken", gettext_lazy("无人接单"), "user-exclamation", {"status": "dispatched", "overdue": "1"},
+        tone="overdue", hint=gettext_lazy("已派出，但过了响应时限"))),
     (lambda v: v.can(P.TICKET_DISPATCH) and not v.can(P.TICKET_OVERSEE), Section(
-        "returned", gettext_lazy("退单待重派"), "arrow-back-up", {"status": "registered", "returned": "1"}, tone="warning",
-        hint=gettext_lazy("看清退单原因再派"))),
+        "returned", gettext_lazy("退单待重派"), "arrow-back-up", {"status": "registered", "returned": "1"},
+        tone="warning", hint=gettext_lazy("看清退单原因再派"))),
     (holds(P.TICKET_OVERSEE), Section(
         "returns", gettext_lazy("退单"), "arrow-back-up", {"status": "open", "returned": "1"}, tone="warning",
         hint=gettext_lazy("被退过、还没办结的"))),
@@ -71,10 +71,10 @@ DESK: tuple[tuple[May, Section], ...] = (
         "feedback", gettext_lazy("待回复业主"), "phone-outgoing", {"status": "completed"}, order=("mine", "status_at"),
         hint=gettext_lazy("把结果告诉业主，并询问是否满意"))),
     (holds(P.TICKET_FEED_BACK), Section(
-        "call", gettext_lazy("打电话询问评价"), "phone-call", {"status": "fed_back", "call": "1"}, order=("mine", "status_at"),
-        hint=gettext_lazy("业主没有邮箱，请致电或出示二维码"))),
+        "call", gettext_lazy("打电话询问评价"), "phone-call", {"status": "fed_back", "call": "1"},
+        order=("mine", "status_at"), hint=gettext_lazy("业主没有邮箱，请致电或出示二维码"))),
     (holds(P.TICKET_FOLLOW_UP), Section(
-        "promised", gettext_lazy("承诺联系已到时间"), "calendar-event", {"status": "open", "promised": "1"},
+        "promised", gettext_lazy("承诺已到时间"), "calendar-event", {"status": "open", "promised": "1"},
         order=("promised_at",), tone="warning", hint=gettext_lazy("答应业主的时间到了，请联系"))),
     (RECEIVERS, Section(
         "summary", gettext_lazy("我的待总结"), "pencil", {"status": "awaiting_summary", "receiver": "me"},
@@ -85,7 +85,9 @@ TASKS: tuple[Section, ...] = (
     Section("to_accept", gettext_lazy("待接单"), "send", {"status": "dispatched", "handler": "me"}),
     Section("in_progress", gettext_lazy("处理中"), "tool", {"status": "in_progress", "handler": "me"}),
     Section("department", gettext_lazy("部门待接"), "users", {"status": "dispatched", "handler": "none"}),
-    Section("on_hold", gettext_lazy("挂起"), "player-pause", {"status": "on_hold", "handler": "me"}, order=("hold_until",)),
+    Section(
+        "on_hold", gettext_lazy("挂起"), "player-pause", {"status": "on_hold", "handler": "me"}, order=("hold_until",)
+    ),
 )
 
 
@@ -198,5 +200,6 @@ def by_project(viewer: Viewer) -> list[dict[str, Any]]:
 
 
 def totals(rows: list[dict[str, Any]]) -> dict[str, int]:
-    return {name: sum(row[name] for row in rows) for name in ("open", "overdue", "registered", "feedback", "dissatisfied")}
-
+    return {
+        name: sum(row[name] for row in rows) for name in ("open", "overdue", "registered", "feedback", "dissatisfied")
+    }

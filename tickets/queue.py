@@ -155,7 +155,12 @@ NAMES: dict[str, Any] = {
     "due": {"soon": gettext_lazy("两小时内到期")},
     "handler": {"me": gettext_lazy("我负责"), "none": gettext_lazy("未指定责任人")},
     "receiver": {"me": gettext_lazy("我首问")},
-    "status": {"final": gettext_lazy("已办结与作废"), "closed": gettext_lazy("已办结"), "cancelled": gettext_lazy("已作废"), "all": gettext_lazy("全部状态")},
+    "status": {
+        "final": gettext_lazy("已办结与作废"),
+        "closed": gettext_lazy("已办结"),
+        "cancelled": gettext_lazy("已作废"),
+        "all": gettext_lazy("全部状态"),
+    },
 }
 
 
@@ -164,7 +169,7 @@ def applied(asked: TicketFilter, menus: Menus) -> list[dict[str, str]]:
     found = []
     for name, value in asked.params.items():
         label = _label(name, value, menus)
-        if label:
+        if label and not (name in ("kind", "department") and "," not in value):
             found.append({"label": label, "href": f"?{asked.query(**{name: None})}"})
     if asked.q:
         found.append({"label": _("含“%(words)s”") % {"words": asked.q}, "href": f"?{asked.query(q=None)}"})
@@ -190,7 +195,12 @@ def view_chips(asked: TicketFilter, menus: Menus) -> list[dict[str, Any]]:
     """One's own views; the one whose filter is in force is marked."""
     present = asked.query()
     return [
-        {"pk": view.code, "label": view.name, "href": f"?{view.group}", "active": bool(present) and view.group == present}
+        {
+            "pk": view.code,
+            "label": view.name,
+            "href": f"?{view.group}",
+            "active": bool(present) and view.group == present,
+        }
         for view in menus.views
     ]
 
@@ -243,7 +253,14 @@ def menus_for(viewer: Viewer, asked: TicketFilter) -> Menus:
     branch = Concat(F("kind"), Value("·"), Coalesce(F("parent__name"), Value("")))
     others = [
         options("categories", categories, F("pk"), F("name"), branch, F("order")),
-        options("views", SavedView.objects.filter(employee_id=viewer.employee_id), F("pk"), F("name"), F("query"), F("id")),
+        options(
+            "views",
+            SavedView.objects.filter(employee_id=viewer.employee_id or 0),
+            F("pk"),
+            F("name"),
+            F("query"),
+            F("id"),
+        ),
     ]
     if code := asked.params.get("department"):
         people = Employee.objects.active().filter(department__code=code, user__isnull=False)
@@ -293,8 +310,30 @@ def choices(asked: TicketFilter, menus: Menus) -> dict[str, Any]:
         "statuses": [*Status.choices, ("final", _("已办结与作废")), ("all", _("全部状态"))],
         "specials": [(code, words) for code, (_name, _value, words) in SPECIALS.items()],
         "special": next((c for c, (name, value, _w) in SPECIALS.items() if asked.params.get(name) == value), ""),
-        "orderings": [("due_at", _("最先到期在前")), ("status_at", _("停留最久在前")), ("created_at", _("最早登记在前"))],
+        "orderings": [
+            ("due_at", _("最先到期在前")),
+            ("status_at", _("停留最久在前")),
+            ("created_at", _("最早登记在前")),
+        ],
     }
+
+
+def quick(asked: TicketFilter, menus: Menus) -> dict[str, dict[str, Any]]:
+    """The two filters that are wanted most, one click each."""
+    offered = {
+        "kinds": ("kind", [(value, str(label)) for value, label in Kind.choices]),
+        "departments": ("department", [(one.code, one.name) for one in menus.departments]),
+    }
+    found: dict[str, dict[str, Any]] = {}
+    for key, (name, options) in offered.items():
+        present = asked.params.get(name, "")
+        links = [
+            {"label": label, "href": f"?{asked.query(**{name: code})}", "active": code == present}
+            for code, label in options
+        ]
+        chosen = next((label for code, label in options if code == present), "")
+        found[key] = {"links": links, "chosen": chosen, "all": f"?{asked.query(**{name: None})}"}
+    return found
 
 
 def bulk_actions(viewer: Viewer) -> list[dict[str, Any]]:

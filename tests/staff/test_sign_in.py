@@ -38,13 +38,15 @@ def is_in(client: Client) -> bool:
 
 def test_the_name_and_the_password_open_the_home_page(client, frontdesk):
     answer = sign_in(client)
-    assert answer.status_code == 302 and answer.url == "/"
+    assert answer.status_code == 302
+    assert answer.url == "/"
     assert client.get("/").status_code == 200
 
 
 def test_every_page_asks_for_it_first_and_leads_back_afterwards(client, frontdesk):
     asked = client.get("/tickets/?status=registered")
-    assert asked.status_code == 302 and asked.url.startswith("/login/?next=")
+    assert asked.status_code == 302
+    assert asked.url.startswith("/login/?next=")
     answer = client.post(asked.url, {"login": "frontdesk", "password": PASSWORD})
     assert answer.url == "/tickets/?status=registered"
 
@@ -57,8 +59,10 @@ def test_it_leads_nowhere_else(client, frontdesk, address):
 def test_a_wrong_password_is_told_politely_and_keeps_the_name(client, frontdesk):
     answer = sign_in(client, password="not-it-at-all")
     page = answer.content.decode()
-    assert answer.status_code == 200 and not is_in(client)
-    assert "用户名或密码不对" in page and 'value="frontdesk"' in page
+    assert answer.status_code == 200
+    assert not is_in(client)
+    assert "用户名或密码不对" in page
+    assert 'value="frontdesk"' in page
     assert "not-it-at-all" not in page
 
 
@@ -71,7 +75,8 @@ def test_too_many_wrong_ones_have_to_wait(client, frontdesk, settings):
     for _attempt in range(3):
         sign_in(client, password="not-it-at-all")
     answer = sign_in(client)
-    assert "登录失败次数过多" in answer.content.decode() and not is_in(client)
+    assert "登录失败次数过多" in answer.content.decode()
+    assert not is_in(client)
 
 
 def test_a_flood_from_one_address_is_stopped_in_our_words(client, frontdesk, settings):
@@ -80,7 +85,8 @@ def test_a_flood_from_one_address_is_stopped_in_our_words(client, frontdesk, set
     for _attempt in range(2):
         sign_in(client, password="not-it-at-all")
     answer = sign_in(client)
-    assert answer.status_code == 429 and "请稍等一会儿" in answer.content.decode()
+    assert answer.status_code == 429
+    assert "请稍等一会儿" in answer.content.decode()
 
 
 def test_a_closed_login_does_not_open(client, frontdesk):
@@ -132,7 +138,8 @@ def test_the_password_can_be_changed_and_one_stays_signed_in(client, frontdesk):
     sign_in(client)
     fresh = "another-way-through-8"
     answer = client.post("/password/", {"oldpassword": PASSWORD, "password1": fresh, "password2": fresh})
-    assert answer.status_code == 302 and answer.url == "/"
+    assert answer.status_code == 302
+    assert answer.url == "/"
     assert client.get("/").status_code == 200
     frontdesk.refresh_from_db()
     assert frontdesk.check_password(fresh)
@@ -179,4 +186,6 @@ def test_a_project_that_is_not_mine_is_not_looked_at(cast, as_):
 
 def test_my_own_page_tells_who_i_am(cast, as_):
     page = as_("handler").get("/me/").content.decode()
-    assert "周建国" in page and "维修师傅" in page and "工程部" in page
+    assert "周建国" in page
+    assert "维修师傅" in page
+    assert "工程部" in page

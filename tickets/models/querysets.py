@@ -14,7 +14,7 @@ from tickets.statuses import OPEN, Kind, Status
 
 if TYPE_CHECKING:
     from staff.access import Viewer
-    from tickets.models.ticket import Ticket
+    from tickets.models.ticket import Ticket  # noqa: F401  (named by the base class below)
 
 
 class TicketQuerySet(models.QuerySet["Ticket"]):
@@ -44,17 +44,17 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         if viewer.employee_id is None:
             return self.none()
         whole = viewer.projects_with(Permission.TICKET_VIEW_ALL)
-        if whole and not isinstance(whole, set):
+        if not isinstance(whole, set):
             return self.not_about(viewer)
         if whole and not viewer.can(Permission.TICKET_HANDLE):
             # The common case of a desk: one condition the planner answers from the queue's own index.
-            return self.filter(
-                Q(project_id__in=sorted(whole)) | Q(first_receiver_id=viewer.employee_id)
-            ).not_about(viewer)
+            return self.filter(Q(project_id__in=sorted(whole)) | Q(first_receiver_id=viewer.employee_id)).not_about(
+                viewer
+            )
         seen = Q(pk__in=self._through_hands(viewer))
         return self.filter(Q(project_id__in=sorted(whole)) | seen if whole else seen).not_about(viewer)
 
-    def _through_hands(self, viewer: Viewer) -> TicketQuerySet:
+    def _through_hands(self, viewer: Viewer) -> models.QuerySet[Any, Any]:
         """Ids of what an employee holds, ever held, received, or may take for his department.
 
         A union, each part from an index of its own: as one condition with OR it would be looked for in every
@@ -73,7 +73,8 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
             tickets.filter(first_receiver_id=viewer.employee_id).values("pk"),
             waiting.values("pk"),
         )
-        return legs.values("ticket_id").union(*parts, all=True)
+        held: models.QuerySet[Any, Any] = legs.values("ticket_id")
+        return held.union(*parts, all=True)
 
     def with_people(self) -> TicketQuerySet:
         """Joined with what a row of a list shows."""

@@ -45,6 +45,7 @@ def tickets(request: HttpRequest) -> HttpResponse:
         "chips": queue.state_chips(asked, found),
         "applied": queue.applied(asked, menus),
         "menus": menus,
+        "quick": queue.quick(asked, menus),
         "choices": queue.choices(asked, menus),
         "kept": [(name, asked.params[name]) for name in ("project", "overdue", "step") if name in asked.params],
         "views": queue.view_chips(asked, menus),
@@ -102,7 +103,9 @@ def dispatched(request: HttpRequest, able: list[Ticket], to: dict[str, Any]) -> 
             lifecycle.dispatch(ticket, by=viewer.actor, version=seen_version(request, ticket), **to)
             done += 1
         except Refusal as refusal:
-            messages.warning(request, _("%(number)s 没有派出：%(why)s") % {"number": ticket.number, "why": refusal.detail})
+            messages.warning(
+                request, _("%(number)s 没有派出：%(why)s") % {"number": ticket.number, "why": refusal.detail}
+            )
     if done:
         whom = to["handler"] or to["department"]
         messages.success(request, _("已派 %(n)d 件给%(whom)s。") % {"n": done, "whom": whom})

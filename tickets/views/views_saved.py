@@ -42,7 +42,7 @@ def _problem(viewer: Viewer, name: str, query: str) -> str:
         return _("视图名称最多 20 个字。")
     if len(query) > 500:
         return _("筛选条件太长，不能存为视图。")
-    others = SavedView.objects.filter(employee_id=viewer.employee_id).exclude(name=name)
+    others = SavedView.objects.filter(employee_id=viewer.employee_id or 0).exclude(name=name)
     return _("最多保存 20 个视图，请先删除不用的。") if others.count() >= MOST_VIEWS else ""
 
 
