@@ -53,7 +53,7 @@ def check_can_manage(by: Actor, employee: Employee) -> None:
 def locked(employee: Employee) -> Employee:
     return (
         Employee.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("user", "department")
+        .select_related("user", "department", "reports_to")
         .get(pk=employee.pk)
     )
 
@@ -75,7 +75,7 @@ def open_account(employee: Employee, *, username: str, by: Actor) -> str:
     check_can_manage(by, row)
     if not row.is_active:
         raise Conflict(_("%(name)s 已离职，不能开通账号。") % {"name": row.name})
-    if row.user_id:
+    if row.user is not None:
         raise Conflict(_("%(name)s 已有账号“%(user)s”。") % {"name": row.name, "user": row.user.username})
     user = User(username=checked_username(username), name=row.name, email=row.email)
     try:

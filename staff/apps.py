@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -12,6 +14,10 @@ class StaffConfig(AppConfig):
         from shimao_service.imports import registry
         from staff.imports import EmployeeImporter
         from staff.permissions import Permission as P
+        from staff.powers import everywhere
+
+        def is_personnel(viewer: Any) -> bool:
+            return everywhere(viewer, P.EMPLOYEE_MANAGE) or everywhere(viewer, P.ROLE_MANAGE)
 
         # Auditors and directors look; those who run the desk or the system decide what is sent again.
         health.register_operators(
@@ -23,5 +29,8 @@ class StaffConfig(AppConfig):
             navigation.NavItem(
                 _("消息"), "inbox", "bell", bool, order=30, count="inbox", alarm=True, phone=4, rail=False
             ),
+            navigation.NavItem(_("员工"), "employees", "id-badge-2", is_personnel, group=_("管理"), order=110),
+            navigation.NavItem(_("组织"), "projects", "building", is_personnel, group=_("管理"), order=120),
+            navigation.NavItem(_("制度"), "regulation", "book-2", bool, group=_("管理"), order=130),
             navigation.NavItem(_("我的"), "me", "user-circle", bool, order=35, phone=5, rail=False),
         )

@@ -56,7 +56,7 @@ def amend(employee: Employee, *, superior: Employee | None, by: Actor) -> Employ
         employee.save(update_fields=[*changed, "pinyin", "initials"])
     words = [told(name, before, employee) for name in changed]
     if moves:
-        old = Employee.objects.filter(pk=before.reports_to_id).first()
+        old = before.reports_to
         reporting.set_superior(employee, superior)
         words.append(_("直接上级：%(old)s → %(new)s") % {"old": old or "–", "new": superior or "–"})
     if before.user and {"name", "email"} & set(changed):

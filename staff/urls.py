@@ -3,7 +3,7 @@
 from allauth.account import views as account
 from django.urls import path
 
-from staff.views import frame, sign_in
+from staff.views import frame, organisation, people, regulation, sign_in
 
 # Of allauth's pages only these: nobody signs up, and a forgotten password is set anew by the administrator.
 urlpatterns = [
@@ -13,4 +13,33 @@ urlpatterns = [
     path("password/", account.password_change, name="account_change_password"),
     path("project/", frame.switch_project, name="switch-project"),
     path("me/", frame.me, name="me"),
+    path("staff/", people.employees, name="employees"),
+    path("staff/new/", people.new, name="employee-new"),
+    path("staff/options/", people.options, name="employee-options"),
+    path("staff/<int:pk>/", people.employee, name="employee"),
+    path("staff/<int:pk>/edit/", people.edit, name="employee-edit"),
+    path("staff/<int:pk>/leave/", people.leave, name="employee-leave"),
+    path("staff/<int:pk>/return/", people.return_to_work, name="employee-return"),
+    path("staff/<int:pk>/account/", people.account, name="employee-account"),
+    path("staff/<int:pk>/account/reset/", people.account_reset, name="employee-account-reset"),
+    path("staff/<int:pk>/account/close/", people.account_close, name="employee-account-close"),
+    path("staff/<int:pk>/roles/", people.grant, name="employee-grant"),
+    path("staff/<int:pk>/roles/<int:grant_pk>/revoke/", people.revoke, name="employee-revoke"),
+    path("staff/projects/", organisation.projects, name="projects"),
+    path("staff/projects/new/", organisation.project, name="project-new"),
+    path("staff/projects/<int:pk>/", organisation.project, name="project-edit"),
+    path("staff/departments/", organisation.departments, name="departments"),
+    path("staff/departments/new/", organisation.department, name="department-new"),
+    path("staff/departments/<int:pk>/", organisation.department, name="department-edit"),
+    path("staff/roles/", organisation.roles, name="roles"),
+    path("staff/roles/new/", organisation.role_new, name="role-new"),
+    path("staff/roles/<slug:code>/", organisation.role, name="role"),
+    path("staff/regulation/", regulation.current, name="regulation"),
+    path("staff/regulation/new/", regulation.draft, name="regulation-new"),
+    path("staff/regulation/<int:number>/", regulation.version, name="regulation-version"),
+    path("staff/regulation/<int:number>/edit/", regulation.version_edit, name="regulation-edit"),
+    path("staff/regulation/<int:number>/discard/", regulation.discard, name="regulation-discard"),
+    path("staff/regulation/<int:number>/clauses/new/", regulation.clause_new, name="clause-new"),
+    path("staff/regulation/<int:number>/clauses/<str:code>/", regulation.clause, name="clause"),
+    path("staff/regulation/<int:number>/clauses/<str:code>/edit/", regulation.clause_edit, name="clause-edit"),
 ]

@@ -9,6 +9,11 @@ from tickets.models import Category
 from tickets.statuses import Kind, Urgency
 
 WORKS, ORDER, CLEAN, GREEN, DESK, FEES = "GC", "ZX", "HJ", "LH", "KF", "CW"
+# The departments a company starts with, as the categories name them: code, name, whether it is the front desk.
+DEPARTMENTS = (
+    (DESK, "客服部", True), (WORKS, "工程部", False), (ORDER, "秩序部", False), (CLEAN, "环境部", False),
+    (GREEN, "绿化部", False), (FEES, "财务部", False),
+)  # fmt: skip
 
 # kind, branch, leaf, department code, words that suggest it
 CATEGORIES: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (

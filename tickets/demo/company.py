@@ -16,16 +16,12 @@ from staff.models import Department, Employee, Project, Role, RoleGrant
 from staff.names import initials, pinyin
 from staff.regulation import ensure_regulation
 from staff.roles import ensure_default_roles
-from tickets.categories import CLEAN, DESK, FEES, GREEN, ORDER, WORKS, ensure_categories
+from tickets.categories import CLEAN, DEPARTMENTS, DESK, FEES, GREEN, ORDER, WORKS, ensure_categories
 from tickets.demo.copying import Copier
 from tickets.demo.words import BRAND, GIVEN, PROJECT_NAMES, SURNAMES
 from tickets.models import Category, Occupancy, Owner, Unit
 from tickets.models.estate import unit_label
 
-DEPARTMENTS = (
-    (DESK, "客服部", True), (WORKS, "工程部", False), (ORDER, "秩序部", False), (CLEAN, "环境部", False),
-    (GREEN, "绿化部", False), (FEES, "财务部", False),
-)  # fmt: skip
 # What a project's team looks like: role, department, title, how many.
 TEAM = (
     ("manager", DESK, "项目经理", 1), ("supervisor", DESK, "客服主管", 1), ("front_desk", DESK, "客服前台", 3),
