@@ -30,6 +30,8 @@ def home(request: HttpRequest) -> HttpResponse:
     if looks_on or (viewer.can(P.TICKET_VIEW_ALL) and viewer.project is None and len(viewer.projects) > 1):
         context["projects"] = homes.by_project(viewer)
         context["totals"] = homes.totals(context["projects"])
+    if sections:
+        context["shortcuts"] = []  # the rail has them too
     context["shows_project"] = "projects" in context
     context["may_register"] = viewer.can(P.TICKET_REGISTER)
     return render(request, "tickets/home/desk.html", context)
