@@ -18,7 +18,7 @@ from shimao_service.actors import Actor
 from staff.models import Employee
 from tickets.models import Event, Ticket
 from tickets.recipients import Audience, addresses
-from tickets.statuses import Channel, Kind, Status, Urgency, Verb
+from tickets.statuses import GRADES, Channel, Kind, Status, Urgency, Verb
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -94,6 +94,14 @@ TELLINGS: dict[str, Telling] = {
 }
 
 
+def _title(telling: Telling, event: Event) -> str:
+    """What the inbox reads; a rating with its grade, since "dissatisfied" must not wait to be opened."""
+    grade = (event.data or {}).get("grade")
+    if event.verb != Verb.RATE or grade not in GRADES:
+        return str(telling.title)
+    return str(gettext_lazy("业主评价“{grade}”：%s")).format(grade=GRADES[grade])
+
+
 def announce(ticket: Ticket, events: Sequence[Event], *, by: Actor, now: datetime) -> None:
     """Tell whom the events concern, except who made them. Called inside the move's transaction."""
     if any((event.data or {}).get("on_spot") for event in events) and ticket.kind != Kind.PRAISE:
@@ -115,7 +123,7 @@ def announce(ticket: Ticket, events: Sequence[Event], *, by: Actor, now: datetim
                 key=f"ticket:{ticket.pk}:e{event.seq}",
                 recipients=people,
                 kind=f"ticket_{telling.kind}",
-                title=str(telling.title) % about(ticket),
+                title=_title(telling, event) % about(ticket),
                 body=ticket.headline
                 if event.verb in (Verb.REGISTER, Verb.DISPATCH, Verb.TRANSFER)
                 else event.note[:200],

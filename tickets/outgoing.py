@@ -33,6 +33,7 @@ KINDS = {
     "ticket_hold_ends": _("挂起到期提醒"),
     "ticket_feedback_due": _("待回复提醒"),
     "ticket_ask_owner": _("请致电业主"),
+    "ticket_satisfaction_reminded": _("待评价提醒"),
     "ticket_summary_due": _("待总结提醒"),
     "owner_satisfaction": _("请业主评价"),
 }
