@@ -4,7 +4,11 @@ from celery.schedules import crontab
 
 # Asked in this order by every tick: dotted paths of functions f(now) -> how many notices or moves.
 # Named as text because this floor imports none of those above.
-TICK: list[str] = ["tickets.reminders.remind", "shimao_service.imports.sweeping.sweep"]
+TICK: list[str] = [
+    "tickets.reminders.remind",
+    "shimao_service.imports.sweeping.sweep",
+    "tickets.housekeeping.tidy",
+]
 
 SCHEDULE = {
     "tick": {
