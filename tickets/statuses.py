@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Kind(models.TextChoices):
@@ -208,7 +209,7 @@ URGENCY_RANK = {Urgency.NORMAL: 0, Urgency.URGENT: 1, Urgency.CRITICAL: 2}
 class Level(models.TextChoices):
     """How grave a complaint is."""
 
-    ORDINARY = "ordinary", _("一般")
+    ORDINARY = "ordinary", pgettext_lazy("complaint level", "一般")
     HOT = "hot", _("热点")
     IMPORTANT = "important", _("重要")
     MAJOR = "major", _("重大")

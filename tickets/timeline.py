@@ -12,6 +12,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext, pgettext_lazy
 
 from shimao_service.actors import ActorKind
 from shimao_service.looks import duration_words, moment_words
@@ -42,9 +43,9 @@ CLAUSE_OF_CLOCK = {
 }
 TONES = {
     Verb.RETURN: "warning", Verb.TRANSFER: "warning", Verb.HOLD: "paused", Verb.REOPEN: "warning",
-    Verb.CANCEL: "muted", Verb.TIME_OUT: "warning", Verb.ATTEMPT: "muted", Verb.AMEND: "muted", Verb.NAME_SUBJECTS: "muted", Verb.LINK: "muted",
-    Verb.UNLINK: "muted", Verb.REVOKE_LINK: "muted", Verb.HAND_OVER: "muted", Verb.SUPPLEMENT: "muted",
-    Verb.FOLLOW_UP: "moving", Verb.ARRIVE: "moving", Verb.CONCLUDE: "warning",
+    Verb.CANCEL: "muted", Verb.TIME_OUT: "warning", Verb.ATTEMPT: "muted", Verb.AMEND: "muted",
+    Verb.NAME_SUBJECTS: "muted", Verb.LINK: "muted", Verb.UNLINK: "muted", Verb.REVOKE_LINK: "muted", Verb.HAND_OVER: "muted",
+    Verb.SUPPLEMENT: "muted", Verb.FOLLOW_UP: "moving", Verb.ARRIVE: "moving", Verb.CONCLUDE: "warning",
 }  # fmt: skip
 
 
@@ -103,9 +104,9 @@ def _retell(ticket: Ticket, events: Sequence[Event], lines: list[Line]) -> list[
             continue
         line.dwell, dwell = line.dwell or dwell, ""
         if on_spot and event.verb == Verb.FEED_BACK:
-            line.what = _("当场答复")
+            line.what = pgettext("story", "当场答复")
         if on_spot and event.verb == Verb.SUMMARISE:
-            line.what, line.details = _("办结"), []
+            line.what, line.details = pgettext("story", "办结"), []
         if event.verb == Verb.JUDGE and ticket.kind == Kind.PRAISE:
             line.what = _("核实表扬，")
             line.object = _("属实") if data_of(event).get("valid") else _("不属实")
@@ -188,8 +189,17 @@ def actor(event: Event) -> str:
 
 
 # --- words, a function a verb ---------------------------------------------------------------------
+# Some languages name a step and tell of it in two forms: 接单 is "Accept" on a button, "accepted" in the story.
+PLAIN = {
+    Verb.ACCEPT: pgettext_lazy("story", "接单"),
+    Verb.COMPLETE: pgettext_lazy("story", "处理完成"),
+    Verb.CONCLUDE: pgettext_lazy("story", "终结办理"),
+    Verb.SUPPLEMENT: pgettext_lazy("story", "补充"),
+}
+
+
 def _plain(event: Event) -> Words:
-    return Words(str(Verb(event.verb).label))
+    return Words(str(PLAIN.get(event.verb) or Verb(event.verb).label))
 
 
 def _channel(event: Event) -> str:
@@ -199,7 +209,7 @@ def _channel(event: Event) -> str:
 
 def _register(event: Event) -> Words:
     if event.actor_kind != ActorKind.EMPLOYEE:
-        return Words(_("提交"), details=[_("通过网页")])
+        return Words(pgettext("story", "提交"), details=[_("通过网页")])
     source = data_of(event).get("source", "")
     label = Source(source).label if source in Source.values else ""
     return Words(
@@ -223,12 +233,12 @@ def _transfer(event: Event) -> Words:
 
 def _return(event: Event) -> Words:
     times = data_of(event).get("times", 1)
-    return Words(_("退单"), details=[_("第 %(n)s 次退单") % {"n": times}] if times > 1 else [])
+    return Words(pgettext("story", "退单"), details=[_("第 %(n)s 次退单") % {"n": times}] if times > 1 else [])
 
 
 def _arrive(event: Event) -> Words:
     place = data_of(event).get("place")
-    return Words(_("到场"), details=[_("位置 %(place)s") % {"place": place}] if place else [])
+    return Words(pgettext("story", "到场"), details=[_("位置 %(place)s") % {"place": place}] if place else [])
 
 
 def _follow_up(event: Event) -> Words:
@@ -238,7 +248,7 @@ def _follow_up(event: Event) -> Words:
     promised = when(data_of(event).get("promised_at"))
     if promised:
         details.append(_("约定 %(time)s 前再联系") % {"time": moment(promised)})
-    return Words(_("跟进"), details=[" · ".join(details)] if details else [])
+    return Words(pgettext("story", "跟进"), details=[" · ".join(details)] if details else [])
 
 
 def _hold(event: Event) -> Words:
@@ -248,11 +258,11 @@ def _hold(event: Event) -> Words:
     details = [_("预计 %(time)s 恢复") % {"time": moment(until)}] if until else []
     if reason == HoldReason.OTHER:
         details.append(_("不停表"))
-    return Words(_("挂起"), label, details=[" · ".join(details)] if details else [])
+    return Words(pgettext("story", "挂起"), label, details=[" · ".join(details)] if details else [])
 
 
 def _resume(event: Event) -> Words:
-    return Words(_("到期，恢复处理") if event.actor_kind == ActorKind.SYSTEM else _("恢复处理"))
+    return Words(_("到期，恢复处理") if event.actor_kind == ActorKind.SYSTEM else pgettext("story", "恢复处理"))
 
 
 def _feed_back(event: Event) -> Words:
@@ -262,7 +272,7 @@ def _feed_back(event: Event) -> Words:
 
 
 def _attempt(event: Event) -> Words:
-    return Words(_("联系业主"), _channel(event))
+    return Words(pgettext("story", "联系业主"), _channel(event))
 
 
 def _rate(event: Event) -> Words:
@@ -271,10 +281,10 @@ def _rate(event: Event) -> Words:
     tone = "overdue" if grade <= 2 else "done"
     label = str(GRADES.get(grade, grade))
     if event.actor_kind != ActorKind.EMPLOYEE:
-        return Words(_("评价"), label, tone=tone)
+        return Words(pgettext("story", "评价"), label, tone=tone)
     how = _channel(event)
     details = [_("业主以%(how)s告知") % {"how": how}] if how else []
-    return Words(_("代录评价"), label, details=details, tone=tone)
+    return Words(pgettext("story", "代录评价"), label, details=details, tone=tone)
 
 
 def _time_out(event: Event) -> Words:
@@ -289,9 +299,11 @@ def _summarise(event: Event) -> Words:
     data = data_of(event)
     rows = [(_("原因"), data.get("cause", ""))]
     liability = data.get("liability", "")
-    rows.append((_("责任"), str(Liability(liability).label) if liability in Liability.values else ""))
+    rows.append((pgettext("story", "责任"), str(Liability(liability).label) if liability in Liability.values else ""))
     rows.append((_("改进"), data.get("improvement", "")))
-    return Words(_("总结并办结"), details=[f"{name}：{value}" for name, value in rows if value], note="")
+    return Words(
+        pgettext("story", "总结并办结"), details=[f"{name}：{value}" for name, value in rows if value], note=""
+    )
 
 
 def _reopen(event: Event) -> Words:
@@ -322,19 +334,23 @@ def _hand_over(event: Event) -> Words:
 
 
 def _link(event: Event) -> Words:
-    return Words(_("关联"), data_of(event).get("number", ""))
+    return Words(pgettext("story", "关联"), data_of(event).get("number", ""))
 
 
 def _unlink(event: Event) -> Words:
-    return Words(_("取消关联"), data_of(event).get("number", ""))
+    return Words(pgettext("story", "取消关联"), data_of(event).get("number", ""))
 
 
 def _revoke(event: Event) -> Words:
-    return Words(_("作废查询链接"))
+    return Words(pgettext("story", "作废查询链接"))
 
 
 def _cancel(event: Event) -> Words:
-    return Words(_("撤销") if event.actor_kind in (ActorKind.OWNER, ActorKind.LINK) else _("作废工单"))
+    return Words(
+        pgettext("story", "撤销")
+        if event.actor_kind in (ActorKind.OWNER, ActorKind.LINK)
+        else pgettext("story", "作废工单")
+    )
 
 
 def _amend(event: Event) -> Words:
@@ -344,16 +360,16 @@ def _amend(event: Event) -> Words:
         for name, values in data.get("changes", {}).items()
     ]
     details = [_("原查询链接已作废")] if data.get("link_revoked") else []
-    return Words(_("更正登记"), changes=changes, details=details)
+    return Words(pgettext("story", "更正登记"), changes=changes, details=details)
 
 
 WORDS: dict[str, Callable[[Event], Words]] = {
     Verb.REGISTER: _register, Verb.DISPATCH: _dispatch, Verb.TRANSFER: _transfer, Verb.RETURN: _return,
     Verb.ARRIVE: _arrive, Verb.FOLLOW_UP: _follow_up, Verb.HOLD: _hold, Verb.RESUME: _resume,
     Verb.FEED_BACK: _feed_back, Verb.ATTEMPT: _attempt, Verb.RATE: _rate,
-    Verb.TIME_OUT: _time_out, Verb.TALK: _talk, Verb.SUMMARISE: _summarise, Verb.REOPEN: _reopen, Verb.JUDGE: _judge, Verb.NAME_SUBJECTS: _name_subjects,
-    Verb.HAND_OVER: _hand_over, Verb.LINK: _link, Verb.UNLINK: _unlink, Verb.REVOKE_LINK: _revoke,
-    Verb.CANCEL: _cancel, Verb.AMEND: _amend,
+    Verb.TIME_OUT: _time_out, Verb.TALK: _talk, Verb.SUMMARISE: _summarise, Verb.REOPEN: _reopen, Verb.JUDGE: _judge,
+    Verb.NAME_SUBJECTS: _name_subjects, Verb.HAND_OVER: _hand_over, Verb.LINK: _link, Verb.UNLINK: _unlink,
+    Verb.REVOKE_LINK: _revoke, Verb.CANCEL: _cancel, Verb.AMEND: _amend,
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ tells what is missing.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from django.core.management.base import CommandParser
@@ -14,6 +15,7 @@ from django.core.management.commands import makemessages
 
 # Chinese on purpose or not ours: the demo company, the tests, what is vendored.
 IGNORED = [".venv", "node_modules", "static", "tests", "docs", "discipline", "migrations"]
+DATE = re.compile(r'^"POT-Creation-Date:.*$', re.MULTILINE)
 
 
 class Command(makemessages.Command):
@@ -28,8 +30,9 @@ class Command(makemessages.Command):
         parser.set_defaults(locale=["en"], no_location=True, no_wrap=True, no_obsolete=True, ignore_patterns=IGNORED)
 
     def write_po_file(self, potfile: str, locale: str) -> None:
-        """Leave out the date of extraction: it would change with every run."""
-        super().write_po_file(potfile, locale)
+        """Keep the date of the first extraction: it would change with every run."""
         path = Path(potfile).parent / locale / "LC_MESSAGES" / f"{self.domain}.po"
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        path.write_text("".join(one for one in lines if not one.startswith('"POT-Creation-Date')), encoding="utf-8")
+        before = DATE.search(path.read_text(encoding="utf-8")) if path.exists() else None
+        super().write_po_file(potfile, locale)
+        if before:
+            path.write_text(DATE.sub(lambda _found: before[0], path.read_text(encoding="utf-8")), encoding="utf-8")
