@@ -18,7 +18,9 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     ``Content-Type: text/plain; charset=hex`` names a codec that is none for text; Django then dies with a bare 500.
     """
     kind, _semicolon, rest = environ.get("CONTENT_TYPE", "").partition(";")
-    charset = next((part.split("=", 1)[1] for part in rest.split(";") if part.strip().lower().startswith("charset=")), "")
+    charset = next(
+        (part.split("=", 1)[1] for part in rest.split(";") if part.strip().lower().startswith("charset=")), ""
+    )
     if charset:
         try:
             if not codecs.lookup(charset.strip().strip('"'))._is_text_encoding:
@@ -26,6 +28,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         except (LookupError, ValueError):
             environ["CONTENT_TYPE"] = kind
     return django_application(environ, start_response)
+
 
 from django.db import connections  # noqa: E402  (needs the settings)
 

@@ -45,7 +45,8 @@ def test_the_domain_of_tickets_knows_nothing_of_screens():
         path
         for path in modules("tickets")
         if path.relative_to(ROOT / "tickets").parts[0] in ("lifecycle", "models")
-        or path.name in ("statuses.py", "permissions.py", "deadlines.py", "schedule.py", "reminders.py", "search.py", "links.py")
+        or path.name
+        in ("statuses.py", "permissions.py", "deadlines.py", "schedule.py", "reminders.py", "search.py", "links.py")
     ]
     wrong = [
         f"{path.relative_to(ROOT)} imports {module}"

@@ -43,10 +43,10 @@ class Due:
         return f"ticket:{ticket.pk}:r{ticket.round}:{self.reminder}:{self.mark}"
 
 
-minutes = dict[str, tuple[int, ...]]
+Minutes = dict[str, tuple[int, ...]]
 
 # Minutes after entering the status, by urgency; each entry reminds once.
-WAITING: dict[str, tuple[Reminder, minutes]] = {
+WAITING: dict[str, tuple[Reminder, Minutes]] = {
     Status.REGISTERED: (
         Reminder.DISPATCH_DUE,
         {Urgency.CRITICAL: (1, 5, 15), Urgency.URGENT: (5, 15, 60), Urgency.NORMAL: (20, 120, 24 * 60)},
@@ -117,6 +117,6 @@ def _morning_of(moment: datetime) -> datetime:
     return local.replace(hour=MORNING_HOUR, minute=MORNING_MINUTE, second=0, microsecond=0)
 
 
-def next_at(ticket: Ticket, after: datetime | None = None) -> datetime | None:
-    """The first time anything falls due (later than ``after``, when given), or None."""
+def next_at(ticket: Any, after: datetime | None = None) -> datetime | None:
+    """The first time anything of a request (or what looks like one) falls due (later than ``after``, when given), or None."""
     return next((due.at for due in schedule(ticket) if after is None or due.at > after), None)

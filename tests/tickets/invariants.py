@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from tickets import deadlines
 from tickets.models import Clock, Event, Leg, Rating, ReceiverTerm, Ticket
 from tickets.statuses import FINAL, MOVES, Kind, Status, Verb
@@ -20,12 +22,12 @@ def broken(ticket: Ticket) -> list[str]:
     events = list(Event.objects.filter(ticket=ticket).order_by("seq"))
     legs = list(Leg.objects.filter(ticket=ticket).order_by("started_at", "id"))
     must([event.seq for event in events] == list(range(1, len(events) + 1)), "events are counted without a gap")
-    must(all(a.at <= b.at for a, b in zip(events, events[1:], strict=False)), "times never go backwards")
+    must(all(a.at <= b.at for a, b in pairwise(events)), "times never go backwards")
     must(events[0].verb == Verb.REGISTER and events[0].at == ticket.created_at, "it begins with its registration")
     must(events[-1].to_status == ticket.status, "the events tell the status")
     must(events[-1].round == ticket.round, "the events tell the round")
     must(events[-1].at == ticket.last_event_at, "the row knows its last event")
-    for before, after in zip(events, events[1:], strict=False):
+    for before, after in pairwise(events):
         must(before.to_status == after.from_status, f"no status is skipped at {after.seq}")
         must(after.round - before.round in (0, 1), f"rounds follow each other at {after.seq}")
         must(after.round == before.round or after.verb == Verb.REOPEN, f"only reopening begins a round at {after.seq}")
@@ -56,9 +58,7 @@ def broken(ticket: Ticket) -> list[str]:
 
 def clocks_broken(ticket: Ticket, events: list[Event]) -> list[str]:
     """The stored clocks are what the events say, computed anew."""
-    facts = deadlines.Facts(
-        ticket.kind, ticket.urgency, ticket.level, ticket.is_collective, ticket.appointment_at
-    )
+    facts = deadlines.Facts(ticket.kind, ticket.urgency, ticket.level, ticket.is_collective, ticket.appointment_at)
     history = [deadlines.Happening(e.verb, e.at, e.round, e.to_status, e.data or {}) for e in events]
     states = deadlines.clocks(facts, ticket.created_at, history)
     stored = {

@@ -49,7 +49,9 @@ def test_the_next_request_after_the_demo_gets_the_next_number(demo):
     project = desk.grants.get().project
     building = Building.objects.filter(project=project).first()
     last = NumberCounter.objects.get(kind=Kind.REPAIR, day=NOON.date()).last
-    intake = Intake(project=project, kind=Kind.REPAIR, description="灯不亮", contact_phone="13812345678", building=building)
+    intake = Intake(
+        project=project, kind=Kind.REPAIR, description="灯不亮", contact_phone="13812345678", building=building
+    )
     ticket = lifecycle.register(intake, by=actor_of(desk), now=NOON)
     assert ticket.number == f"BX20261123-{last + 1:04d}"
 

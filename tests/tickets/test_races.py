@@ -50,9 +50,7 @@ def test_two_colleagues_accept_at_once_and_the_second_reads_who_has_it():
     ticket = register(cast)
     ticket = lifecycle.dispatch(ticket, by=cast.by("frontdesk"), department=cast.works)
     one, two = cast.by("handler"), cast.by("handler2")
-    won, refused = split(
-        together(lambda: lifecycle.accept(ticket, by=one), lambda: lifecycle.accept(ticket, by=two))
-    )
+    won, refused = split(together(lambda: lifecycle.accept(ticket, by=one), lambda: lifecycle.accept(ticket, by=two)))
     assert len(won) == 1 and len(refused) == 1
     assert isinstance(refused[0], IllegalMove)
     assert won[0].handler.name in str(refused[0].detail)

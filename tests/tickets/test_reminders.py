@@ -23,9 +23,9 @@ def told(ticket, kind):
     """Who has this kind of notice in the inbox, by user name."""
     from shimao_service.models import User
 
-    recipients = Notice.objects.filter(
-        about=f"ticket:{ticket.pk}", kind=f"ticket_{kind}", channel="inbox"
-    ).values_list("recipient", flat=True)
+    recipients = Notice.objects.filter(about=f"ticket:{ticket.pk}", kind=f"ticket_{kind}", channel="inbox").values_list(
+        "recipient", flat=True
+    )
     return {User.objects.get(pk=recipient.split(":")[1]).username for recipient in recipients}
 
 
@@ -141,7 +141,9 @@ def test_after_seven_days_it_counts_as_not_rated(cast):
 def test_a_tick_that_comes_an_hour_late_tells_everything_once(cast):
     ticket = register(cast, urgency=Urgency.URGENT, now=BEFORE)
     remind_after(ticket, hours=3)
-    keys = Notice.objects.filter(about=f"ticket:{ticket.pk}", kind="ticket_dispatch_due", recipient=f"user:{cast.frontdesk.user_id}")
+    keys = Notice.objects.filter(
+        about=f"ticket:{ticket.pk}", kind="ticket_dispatch_due", recipient=f"user:{cast.frontdesk.user_id}"
+    )
     assert keys.count() == 3, "after 5, 15 and 60 minutes"
     remind_after(ticket, hours=3)
     assert keys.count() == 3
@@ -188,9 +190,7 @@ def test_every_open_status_has_something_scheduled(cast):
 
 def test_changed_delays_reach_open_requests_when_rescheduled(cast, monkeypatch):
     ticket = register(cast, now=BEFORE)
-    monkeypatch.setitem(
-        schedule.WAITING, Status.REGISTERED, (Reminder.DISPATCH_DUE, dict.fromkeys(Urgency, (7,)))
-    )
+    monkeypatch.setitem(schedule.WAITING, Status.REGISTERED, (Reminder.DISPATCH_DUE, dict.fromkeys(Urgency, (7,))))
     assert reminders.reschedule() == 1
     ticket.refresh_from_db()
     assert ticket.remind_at == ticket.status_at + timedelta(minutes=7)

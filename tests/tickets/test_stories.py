@@ -50,7 +50,9 @@ def test_a_burst_pipe_and_the_seepage_below_are_two_requests_with_one_cause(cast
         for ticket in (burst, seepage)
     )
     burst = finish(cast, burst, grade=5)
-    burst = lifecycle.summarise(burst, by=cast.by("frontdesk"), cause="软管老化", liability="owner", improvement="提示更换")
+    burst = lifecycle.summarise(
+        burst, by=cast.by("frontdesk"), cause="软管老化", liability="owner", improvement="提示更换"
+    )
     seepage.refresh_from_db()
     assert burst.status == Status.CLOSED
     assert seepage.status == Status.DISPATCHED

@@ -191,12 +191,8 @@ def estate(rng: random.Random, places: list[Place], units_each: int, today: date
     unit_id, owner_id, stay_id = (_next_id(table) for table in ("tickets_unit", "tickets_owner", "tickets_occupancy"))
     with Copier() as copier:
         buildings = copier.table("tickets_building", "id project_id code name steward_id qr_code")
-        units = copier.table(
-            "tickets_unit", "id project_id building_id entrance room label floor area handed_over_on"
-        )
-        owners = copier.table(
-            "tickets_owner", "id name pinyin initials phone phone_alt email note created_at"
-        )
+        units = copier.table("tickets_unit", "id project_id building_id entrance room label floor area handed_over_on")
+        owners = copier.table("tickets_owner", "id name pinyin initials phone phone_alt email note created_at")
         stays = copier.table("tickets_occupancy", "id unit_id owner_id relation since until")
         for place in places:
             per_building = 120 if place.kind == "residential" else 60
@@ -207,7 +203,9 @@ def estate(rng: random.Random, places: list[Place], units_each: int, today: date
                 name = f"{code}号楼" if place.kind == "residential" else f"{code}座"
                 stewards = place.team.get("steward", [])
                 steward = stewards[number % len(stewards)][0] if stewards else None
-                buildings.add(building_id, place.id, code, name, steward, f"{place.id:x}-{number}-{rng.getrandbits(32):x}")
+                buildings.add(
+                    building_id, place.id, code, name, steward, f"{place.id:x}-{number}-{rng.getrandbits(32):x}"
+                )
                 place.buildings.append((building_id, name))
                 for position in range(per_building):
                     residential = place.kind == "residential"

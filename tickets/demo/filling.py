@@ -19,10 +19,17 @@ from tickets.statuses import NUMBER_LETTERS, Kind
 
 BULK = 50_000
 EVENTS_A_TICKET = 40
-LOADED = (
-    "tickets_ticket tickets_event tickets_leg tickets_receiverterm tickets_clock tickets_hold tickets_rating "
-    "tickets_summary tickets_ticketsubject"
-).split()
+LOADED = [
+    "tickets_ticket",
+    "tickets_event",
+    "tickets_leg",
+    "tickets_receiverterm",
+    "tickets_clock",
+    "tickets_hold",
+    "tickets_rating",
+    "tickets_summary",
+    "tickets_ticketsubject",
+]
 SHANGHAI = timedelta(hours=8)
 
 
@@ -165,9 +172,7 @@ def write_day(plan: Plan, world: World, tables: Tables, day: tuple[date, int, in
         kind = story.row.kind
         serials[kind] = serials.get(kind, 0) + 1
         number = f"{NUMBER_LETTERS[Kind(kind)]}{date_:%Y%m%d}-{serials[kind]:04d}"
-        story.write(
-            tables, number, first_event + index * EVENTS_A_TICKET, remind_past=not plan.is_bulk
-        )
+        story.write(tables, number, first_event + index * EVENTS_A_TICKET, remind_past=not plan.is_bulk)
     if serials:
         with connection.cursor() as cursor:
             cursor.executemany(

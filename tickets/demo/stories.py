@@ -21,8 +21,8 @@ from tickets.statuses import CLAUSE_OF, FINAL, Kind, Source, Status, Urgency, Ve
 TICKET = (
     "id number kind status round version project_id building_id unit_id place category_id urgency description source "
     "appointment_at owner_id payer_id contact_name contact_phone contact_email is_anonymous level mood is_collective "
-    "is_valid first_receiver_id department_id handler_id created_at status_at last_event_at progress_at due_at remind_at "
-    "promised_at hold_reason hold_until arrived_at fed_back_at feedback_channel summarised_at concluded_at closed_at "
+    "is_valid first_receiver_id department_id handler_id created_at status_at last_event_at progress_at due_at "
+    "remind_at promised_at hold_reason hold_until arrived_at fed_back_at feedback_channel summarised_at concluded_at closed_at "
     "cancelled_by_owner grade dissatisfied_rounds returns link_version"
 )
 _COLUMNS = TICKET.split()
@@ -61,9 +61,7 @@ class Tables:
         self.rating = copier.table(
             "tickets_rating", "ticket_id round grade comment source channel recorded_by_id at is_late replaced_at"
         )
-        self.summary = copier.table(
-            "tickets_summary", "ticket_id round cause liability improvement written_by_id at"
-        )
+        self.summary = copier.table("tickets_summary", "ticket_id round cause liability improvement written_by_id at")
         self.subject = copier.table("tickets_ticketsubject", "ticket_id employee_id")
 
 
@@ -367,7 +365,9 @@ class Story:
             self.wait(60, 600)
         channel = "link" if row.is_anonymous else "unreachable" if lost else rng.choice(("phone", "phone", "wechat"))
         row.fed_back_at, row.feedback_channel = self.at, channel
-        content = "多次联系不上业主，已发送查询链接" if lost else f"您好，{self.events[-1][9] or '已处理完成'}，请您放心。"
+        content = (
+            "多次联系不上业主，已发送查询链接" if lost else f"您好，{self.events[-1][9] or '已处理完成'}，请您放心。"
+        )
         self.event(Verb.FEED_BACK, keeper, Status.FED_BACK, content, {"channel": channel})
         if lost or rng.random() < 0.22:
             self.at += timedelta(days=7, minutes=1)
@@ -448,7 +448,20 @@ class Story:
         for seq, verb, at, kind, actor, name, before, after, round_, note, data, clause in self.events:
             packed = json.dumps(data, ensure_ascii=False) if data else None
             tables.event.add(
-                first_event + seq - 1, row.pk, seq, verb, at, kind, actor, name, before, after, round_, note, packed, clause
+                first_event + seq - 1,
+                row.pk,
+                seq,
+                verb,
+                at,
+                kind,
+                actor,
+                name,
+                before,
+                after,
+                round_,
+                note,
+                packed,
+                clause,
             )
         for leg in self.legs:
             tables.leg.add(row.pk, *leg)
@@ -467,8 +480,6 @@ class Story:
                 row.pk, clock.round, clock.name, clock.started_at, clock.due_at, clock.met_at, clock.paused_at,
                 clock.stopped_at, clock.minutes,
             )  # fmt: skip
-
-
 
 
 def _pick(rng: random.Random, weighted: Any) -> str:

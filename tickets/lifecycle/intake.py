@@ -18,8 +18,8 @@ from shimao_service.actors import Actor
 from shimao_service.exceptions import Conflict, IllegalMove, Invalid
 from staff.models import Department, Employee, Project
 from tickets import permissions
-from tickets.lifecycle.gate import Moving, future, limited, moving, required
 from tickets.lifecycle.feedback import record_rating
+from tickets.lifecycle.gate import Moving, future, limited, moving, required
 from tickets.lifecycle.recusal import recuse
 from tickets.models import Building, Category, Owner, Submission, Summary, Ticket, TicketSubject, Unit
 from tickets.numbers import next_number
@@ -59,7 +59,7 @@ class Intake:
             for name, value in ((name, getattr(self, name)) for name in self.__slots__)
             if name != "subjects"
         }
-        content["subjects"] = sorted(employee.pk for employee in self.subjects)  # type: ignore[assignment]
+        content["subjects"] = sorted(employee.pk for employee in self.subjects)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

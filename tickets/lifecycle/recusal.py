@@ -42,7 +42,9 @@ def name_subjects(
         TicketSubject.objects.bulk_create(
             TicketSubject(ticket=move.ticket, employee_id=pk) for pk in after.keys() - before.keys()
         )
-        move.event(Verb.NAME_SUBJECTS, note=reason, data={"before": list(before.values()), "after": list(after.values())})
+        move.event(
+            Verb.NAME_SUBJECTS, note=reason, data={"before": list(before.values()), "after": list(after.values())}
+        )
         if move.ticket.kind == Kind.COMPLAINT:
             recuse(move, set(after))
     return move.ticket

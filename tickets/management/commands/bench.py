@@ -35,7 +35,11 @@ class Command(BaseCommand):
         desk = self.signed_in("frontdesk")
         floor = self.page("floor: an empty signed-in page", desk, reverse("account_change_password"))
         busiest = Ticket.objects.open().order_by("-version").filter(project__code="SM001").first()
-        cases = [("queue, one project", desk, "/tickets/"), ("home, front desk", desk, "/"), ("intake", desk, "/tickets/new/")]
+        cases = [
+            ("queue, one project", desk, "/tickets/"),
+            ("home, front desk", desk, "/"),
+            ("intake", desk, "/tickets/new/"),
+        ]
         if busiest:
             cases.append(("request page", desk, busiest.get_absolute_url()))
         director = self.signed_in("director")
