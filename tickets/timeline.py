@@ -44,8 +44,8 @@ CLAUSE_OF_CLOCK = {
 TONES = {
     Verb.RETURN: "warning", Verb.TRANSFER: "warning", Verb.HOLD: "paused", Verb.REOPEN: "warning",
     Verb.CANCEL: "muted", Verb.TIME_OUT: "warning", Verb.ATTEMPT: "muted", Verb.AMEND: "muted",
-    Verb.NAME_SUBJECTS: "muted", Verb.LINK: "muted", Verb.UNLINK: "muted", Verb.REVOKE_LINK: "muted", Verb.HAND_OVER: "muted",
-    Verb.SUPPLEMENT: "muted", Verb.FOLLOW_UP: "moving", Verb.ARRIVE: "moving", Verb.CONCLUDE: "warning",
+    Verb.NAME_SUBJECTS: "muted", Verb.LINK: "muted", Verb.UNLINK: "muted", Verb.REVOKE_LINK: "muted",
+    Verb.HAND_OVER: "muted", Verb.SUPPLEMENT: "muted", Verb.FOLLOW_UP: "moving", Verb.ARRIVE: "moving", Verb.CONCLUDE: "warning",
 }  # fmt: skip
 
 
@@ -190,7 +190,7 @@ def actor(event: Event) -> str:
 
 # --- words, a function a verb ---------------------------------------------------------------------
 # Some languages name a step and tell of it in two forms: 接单 is "Accept" on a button, "accepted" in the story.
-PLAIN = {
+PLAIN: dict[str, Any] = {
     Verb.ACCEPT: pgettext_lazy("story", "接单"),
     Verb.COMPLETE: pgettext_lazy("story", "处理完成"),
     Verb.CONCLUDE: pgettext_lazy("story", "终结办理"),
