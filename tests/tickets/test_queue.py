@@ -65,6 +65,12 @@ def test_every_filter_has_its_page_and_says_what_it_does(as_, many, query):
     assert marked or answer.context["applied"]
 
 
+def test_the_forms_empty_fields_do_not_stay_in_the_address(as_, cast):
+    client = as_("supervisor")
+    assert client.get("/tickets/?kind=repair&urgency=&special=soon").url == "/tickets/?kind=repair&due=soon"
+    assert client.get("/tickets/?q=&special=").url == "/tickets/"
+
+
 def test_counts_follow_the_other_filters_not_the_status(as_, many):
     answer = as_("supervisor").get("/tickets/?status=registered&kind=complaint")
     assert chips(answer)["未办结"] == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -29,8 +30,8 @@ MOST_AT_ONCE = 100
 @require_safe
 def tickets(request: HttpRequest) -> HttpResponse:
     viewer: Viewer = request.viewer  # type: ignore[attr-defined]
-    if request.GET.get("special"):
-        return HttpResponseRedirect(f"?{spelt_out(request)}")
+    if "special" in request.GET or "" in request.GET.values():
+        return HttpResponseRedirect(f"{request.path}?{spelt_out(request)}".rstrip("?"))
     asked = TicketFilter.from_query(request.GET, viewer, status=OPEN_ONES)
     cursor = request.GET.get("cursor", "")
     page = asked.page(cursor, size=PAGE, annotate=queue.with_clock_names)
@@ -59,12 +60,13 @@ def tickets(request: HttpRequest) -> HttpResponse:
 
 
 def spelt_out(request: HttpRequest) -> str:
-    """The form's one menu of special things, as the filter's own parameters."""
+    """What the form sent, without its empty fields, and its one menu of special things as plain parameters."""
     params = request.GET.copy()
-    name, value, _words = queue.SPECIALS.get(params.pop("special")[-1], ("", "", ""))
-    if name:
+    special = params.pop("special", [""])[-1]
+    if special in queue.SPECIALS:
+        name, value, _words = queue.SPECIALS[special]
         params[name] = value
-    return params.urlencode()
+    return urlencode([(name, value) for name, values in params.lists() for value in values if value])
 
 
 def _with_cursor(asked: TicketFilter, cursor: str) -> str:
