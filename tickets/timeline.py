@@ -45,7 +45,8 @@ TONES = {
     Verb.RETURN: "warning", Verb.TRANSFER: "warning", Verb.HOLD: "paused", Verb.REOPEN: "warning",
     Verb.CANCEL: "muted", Verb.TIME_OUT: "warning", Verb.ATTEMPT: "muted", Verb.AMEND: "muted",
     Verb.NAME_SUBJECTS: "muted", Verb.LINK: "muted", Verb.UNLINK: "muted", Verb.REVOKE_LINK: "muted",
-    Verb.HAND_OVER: "muted", Verb.SUPPLEMENT: "muted", Verb.FOLLOW_UP: "moving", Verb.ARRIVE: "moving", Verb.CONCLUDE: "warning",
+    Verb.HAND_OVER: "muted", Verb.SUPPLEMENT: "muted", Verb.FOLLOW_UP: "moving", Verb.ARRIVE: "moving",
+    Verb.CONCLUDE: "warning",
 }  # fmt: skip
 
 
