@@ -66,7 +66,7 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
             viewer.scope(Permission.TICKET_DEPARTMENT_QUEUE),
             status=Status.DISPATCHED,
             handler=None,
-            department_id=viewer.department_id,
+            department_id=viewer.department_id or 0,
         )
         parts = (
             tickets.filter(handler_id=viewer.employee_id).values("pk"),
