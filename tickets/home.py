@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import BooleanField, Count, ExpressionWrapper, F, Q, QuerySet, Value
+from django.db.models import BooleanField, Case, Count, ExpressionWrapper, F, Q, QuerySet, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
@@ -15,10 +15,12 @@ from staff.permissions import Permission as P
 from tickets import permissions, queue
 from tickets.models import Ticket
 from tickets.search import TicketFilter
-from tickets.statuses import OPEN, Status, Verb
+from tickets.statuses import OPEN, Status, Urgency, Verb
 
 # A desk's lists are heads of queues; a handler's list is his whole day.
 HEAD, DAY = 5, 40
+
+WEIGHTS = [When(urgency=urgency, then=Value(place)) for place, urgency in enumerate((Urgency.CRITICAL, Urgency.URGENT))]
 
 May = Callable[[Viewer], bool]
 
@@ -31,7 +33,7 @@ class Section:
     title: Any
     icon: str
     params: dict[str, str]
-    order: tuple[str, ...] = ("due_at",)
+    order: tuple[str, ...] = ("urgent", "due_at")
     tone: str = ""
     hint: Any = ""
 
@@ -144,13 +146,17 @@ def _all(asked: TicketFilter) -> Q:
 
 
 def in_order(rows: QuerySet[Ticket], section: Section, viewer: Viewer) -> QuerySet[Ticket]:
-    """Mine first where the section says so, then by its column; those without a time last."""
+    """Mine or the urgent ones first where the section says so, then by its column; those without a time last."""
     columns: list[Any] = []
     for name in section.order:
         if name == "mine":
             mine = Q(first_receiver_id=viewer.employee_id or 0)
             rows = rows.alias(is_mine=ExpressionWrapper(mine, output_field=BooleanField()))
             columns.append(F("is_mine").desc(nulls_last=True))
+        elif name == "urgent":
+            # Somebody in a stuck lift waits before a lamp that is an hour late.
+            rows = rows.alias(weight=Case(*WEIGHTS, default=Value(len(WEIGHTS))))
+            columns.append(F("weight").asc())
         else:
             columns.append(F(name).asc(nulls_last=True))
     return rows.order_by(*columns, "pk")

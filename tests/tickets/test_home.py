@@ -57,6 +57,13 @@ def test_the_desk_sees_what_to_dispatch_answer_ask_and_sum_up(cast):
     assert "summary" not in waits(cast, "frontdesk2")
 
 
+def test_who_is_stuck_in_a_lift_stands_before_a_lamp_that_is_late(cast):
+    lamp = register(cast, now=timezone.now() - timedelta(hours=3))
+    water = register(cast, urgency=Urgency.URGENT, now=timezone.now() - timedelta(minutes=5))
+    lift = register(cast, urgency=Urgency.CRITICAL)
+    assert waits(cast, "frontdesk")["dispatch"] == [lift.number, water.number, lamp.number]
+
+
 def test_an_owner_with_an_email_is_not_rung_up(cast):
     walk(cast, Status.FED_BACK, contact_email="zhang@example.com")
     assert "call" not in waits(cast, "frontdesk")
