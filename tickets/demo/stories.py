@@ -22,8 +22,8 @@ TICKET = (
     "id number kind status round version project_id building_id unit_id place category_id urgency description source "
     "appointment_at owner_id payer_id contact_name contact_phone contact_email is_anonymous level mood is_collective "
     "is_valid first_receiver_id department_id handler_id created_at status_at last_event_at progress_at due_at "
-    "remind_at promised_at hold_reason hold_until arrived_at fed_back_at feedback_channel summarised_at concluded_at closed_at "
-    "cancelled_by_owner grade dissatisfied_rounds returns link_version"
+    "remind_at promised_at hold_reason hold_until arrived_at fed_back_at feedback_channel summarised_at concluded_at "
+    "closed_at cancelled_by_owner grade dissatisfied_rounds returns link_version"
 )
 _COLUMNS = TICKET.split()
 SHANGHAI = timedelta(hours=8)
@@ -85,7 +85,7 @@ class Story:
         self.ratings: list[tuple] = []
         self.summary: tuple | None = None
         self.subjects: list[int] = []
-        self.handler_name = ""
+        self.handler_name = self.leaf = ""
 
     # --- telling ------------------------------------------------------------------------------------
     def wait(self, low: float, high: float) -> None:
@@ -160,7 +160,7 @@ class Story:
     def intake(self) -> None:
         rng, row = self.rng, self.row
         row.kind = _pick(rng, KINDS)
-        unit_id, label, building_id, owner_id, name, phone, mail = rng.choice(self.place.units)
+        unit_id, _label, building_id, owner_id, name, phone, mail = rng.choice(self.place.units)
         building = next(text for pk, text in self.place.buildings if pk == building_id)
         if row.kind == Kind.PRAISE:
             row.description = rng.choice(words.PRAISES)
@@ -172,6 +172,7 @@ class Story:
             row.category_id = category
             sayings = words.SAYINGS.get(f"{row.kind}:{leaf}") or words.SAYINGS.get(leaf) or words.SAYINGS["其他"]
             row.description = rng.choice(sayings).format(b=building)
+        self.leaf = leaf
         row.building_id = building_id
         if branch == "公区":
             row.place = building
@@ -211,7 +212,7 @@ class Story:
     def on_the_spot(self) -> None:
         self.wait(1, 12)
         who = self.terms and ("employee", self.row.first_receiver_id, self._name(self.row.first_receiver_id))
-        self.close_at_once(who or self.desk(), self.rng.choice(words.RESULTS[self.row.kind]))
+        self.close_at_once(who or self.desk(), words.result(self.rng, self.row.kind, self.leaf))
 
     def praise(self) -> None:
         self.wait(30, 2000)
@@ -287,7 +288,7 @@ class Story:
         )  # fmt: skip
 
     def dispatch(self, fast: float) -> None:
-        rng, row = self.rng, self.row
+        rng = self.rng
         # Some wait at the desk for hours, some over night: these are the late ones.
         self.wait(1 * fast, (600 if rng.random() < 0.08 else 45) * fast)
         who = self.desk()
@@ -333,7 +334,7 @@ class Story:
         self.wait(15 * fast, 2600 * fast)
         row.promised_at = None
         self.end_leg()
-        self.event(Verb.COMPLETE, who, Status.COMPLETED, rng.choice(words.RESULTS[row.kind]))
+        self.event(Verb.COMPLETE, who, Status.COMPLETED, words.result(rng, row.kind, self.leaf))
 
     def rest(self, who: tuple[str, int | None, str]) -> None:
         rng, row = self.rng, self.row
@@ -408,7 +409,8 @@ class Story:
         self.begin_leg(department, handler)
         data = {
             "because": "dissatisfied", "grade": grade, "department": department,
-            "department_name": self.world.departments[department], "handler": handler, "handler_name": self.handler_name,
+            "department_name": self.world.departments[department], "handler": handler,
+            "handler_name": self.handler_name,
         }  # fmt: skip
         self.event(Verb.REOPEN, who, Status.DISPATCHED, comment or self.rng.choice(words.REOPEN_REASONS), data)
 
