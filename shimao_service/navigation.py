@@ -34,6 +34,8 @@ class NavItem:
     short: Any = ""
     # False: only in the phone's bottom bar; on the desktop it has another place.
     rail: bool = True
+    # Other places (names of addresses) that stand under this item.
+    covers: tuple[str, ...] = ()
 
 
 ITEMS: list[NavItem] = []
@@ -92,17 +94,19 @@ class Frame:
         if not self.viewer:
             return []
         path = self.request.path
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"item": item, "url": reverse(item.url_name), "count": self.counts.get(item.count, 0) if item.count else 0}
             for item in ITEMS
             if item.shown(self.viewer)
         ]
         # The longest address that begins this one is where we are.
-        here = max((row["url"] for row in rows if path.startswith(row["url"])), key=len, default=None)
-        if here == "/" and path != "/":
-            here = None
+        places = [(row["url"], row) for row in rows]
+        places += [(reverse(name), row) for row in rows for name in row["item"].covers]
+        url, here = max(
+            (place for place in places if path.startswith(place[0])), key=lambda p: len(p[0]), default=("", {})
+        )
         for row in rows:
-            row["here"] = row["url"] == here
+            row["here"] = row["url"] == here.get("url") and (url != "/" or path == "/")
         return rows
 
     @property

@@ -29,8 +29,16 @@ class StaffConfig(AppConfig):
             navigation.NavItem(
                 _("消息"), "inbox", "bell", bool, order=30, count="inbox", alarm=True, phone=4, rail=False
             ),
-            navigation.NavItem(_("员工"), "employees", "id-badge-2", is_personnel, group=_("管理"), order=110),
-            navigation.NavItem(_("组织"), "projects", "building", is_personnel, group=_("管理"), order=120),
+            navigation.NavItem(_("员工"), "employees", "id-badge-2", is_personnel, group=_("管理"), order=110, phone=3),
+            navigation.NavItem(
+                _("组织"),
+                "projects",
+                "building",
+                is_personnel,
+                group=_("管理"),
+                order=120,
+                covers=("departments", "roles"),
+            ),
             navigation.NavItem(_("制度"), "regulation", "book-2", bool, group=_("管理"), order=130),
             navigation.NavItem(_("我的"), "me", "user-circle", bool, order=35, phone=5, rail=False),
         )

@@ -67,6 +67,7 @@ class EmployeeForm(RefusableForm, forms.ModelForm):
         if self.instance.pk:
             departments |= Department.objects.filter(pk=self.instance.department_id)
         self.fields["department"].queryset = departments.order_by("code")  # type: ignore[attr-defined]
+        self.fields["department"].empty_label = _l("请选择")  # type: ignore[attr-defined]
 
     def clean_number(self) -> str:
         number = self.cleaned_data["number"].strip()
@@ -109,7 +110,7 @@ class AccountForm(RefusableForm):
 
 
 class GrantForm(RefusableForm):
-    role = forms.ModelChoiceField(Role.objects.all(), label=_l("角色"))
+    role = forms.ModelChoiceField(Role.objects.all(), label=_l("角色"), empty_label=_l("请选择"))
     project = forms.ModelChoiceField(
         Project.objects.filter(is_active=True), label=_l("项目"), required=False, empty_label=_l("全公司")
     )

@@ -2,6 +2,7 @@
 
 from allauth.account import views as account
 from django.urls import path
+from django.views.generic import RedirectView
 
 from staff.views import frame, organisation, people, regulation, sign_in
 
@@ -13,18 +14,19 @@ urlpatterns = [
     path("password/", account.password_change, name="account_change_password"),
     path("project/", frame.switch_project, name="switch-project"),
     path("me/", frame.me, name="me"),
-    path("staff/", people.employees, name="employees"),
-    path("staff/new/", people.new, name="employee-new"),
-    path("staff/options/", people.options, name="employee-options"),
-    path("staff/<int:pk>/", people.employee, name="employee"),
-    path("staff/<int:pk>/edit/", people.edit, name="employee-edit"),
-    path("staff/<int:pk>/leave/", people.leave, name="employee-leave"),
-    path("staff/<int:pk>/return/", people.return_to_work, name="employee-return"),
-    path("staff/<int:pk>/account/", people.account, name="employee-account"),
-    path("staff/<int:pk>/account/reset/", people.account_reset, name="employee-account-reset"),
-    path("staff/<int:pk>/account/close/", people.account_close, name="employee-account-close"),
-    path("staff/<int:pk>/roles/", people.grant, name="employee-grant"),
-    path("staff/<int:pk>/roles/<int:grant_pk>/revoke/", people.revoke, name="employee-revoke"),
+    path("staff/", RedirectView.as_view(pattern_name="employees")),
+    path("staff/employees/", people.employees, name="employees"),
+    path("staff/employees/new/", people.new, name="employee-new"),
+    path("staff/employees/options/", people.options, name="employee-options"),
+    path("staff/employees/<int:pk>/", people.employee, name="employee"),
+    path("staff/employees/<int:pk>/edit/", people.edit, name="employee-edit"),
+    path("staff/employees/<int:pk>/leave/", people.leave, name="employee-leave"),
+    path("staff/employees/<int:pk>/return/", people.return_to_work, name="employee-return"),
+    path("staff/employees/<int:pk>/account/", people.account, name="employee-account"),
+    path("staff/employees/<int:pk>/account/reset/", people.account_reset, name="employee-account-reset"),
+    path("staff/employees/<int:pk>/account/close/", people.account_close, name="employee-account-close"),
+    path("staff/employees/<int:pk>/roles/", people.grant, name="employee-grant"),
+    path("staff/employees/<int:pk>/roles/<int:grant_pk>/revoke/", people.revoke, name="employee-revoke"),
     path("staff/projects/", organisation.projects, name="projects"),
     path("staff/projects/new/", organisation.project, name="project-new"),
     path("staff/projects/<int:pk>/", organisation.project, name="project-edit"),

@@ -22,10 +22,11 @@ from shimao_service.imports.columns import Column
 from shimao_service.imports.importer import Advance, Importer, Plan, Row
 from shimao_service.models import User
 from shimao_service.spreadsheets import Cell
-from staff import reporting
+from staff import changes, reporting
 from staff.access import Everywhere, Viewer
+from staff.changes import Action
 from staff.imports.planning import FIELDS, EmployeePlanning, Work
-from staff.models import Department, Employee, RoleGrant
+from staff.models import Department, Employee, RoleGrant, StaffChange
 from staff.names import initials, pinyin
 from staff.permissions import Permission
 
@@ -145,6 +146,14 @@ class EmployeeImporter(Importer):
             batch_size=CHUNK,
             ignore_conflicts=True,
         )
+        note, by = _("导入"), viewer.actor
+        told = [changes.change(Action.EMPLOYED, by=by, employee=e, note=note, now=now) for e in work.created]
+        told += [changes.change(Action.ACCOUNT_OPENED, by=by, employee=e, note=note, now=now) for _u, e in work.users]
+        told += [
+            changes.change(Action.GRANTED, by=by, employee=e, role=r, project=p, note=note, now=now)
+            for e, r, p in work.grants
+        ]
+        StaffChange.objects.bulk_create(told, batch_size=CHUNK)
         if work.superiors or work.created:
             reporting.rebuild()
         advance(len(work.created) + len(work.changed))
