@@ -39,7 +39,7 @@ def mask_text(text: str, *names: str) -> str:
 
 def record_reveal(*, user: settings.AUTH_USER_MODEL, subject: str, reason: str, now: datetime | None = None) -> Reveal:  # type: ignore[name-defined]
     """Write down that ``user`` was shown ``subject`` unmasked. Raises ``Invalid`` without a reason."""
-    reason = reason.strip()
+    reason = reason.replace("\x00", "").strip()
     if not reason:
         raise Invalid.field("reason", _("请填写查看事由。"))
     return Reveal.objects.create(user=user, subject=subject, reason=reason[:200], at=now or timezone.now())

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from shimao_service.exceptions import NotSeen
 from staff.access import Viewer
-from tickets import contacts, custody, permissions, timeline
+from tickets import contacts, custody, discretion, permissions, timeline
 from tickets.custody import Graded, Span
 from tickets.models import Attachment, Clock, Event, Ticket, TicketLink, TicketSubject
 from tickets.statuses import ClockName, Kind, Status, Verb
@@ -77,9 +77,8 @@ class CaseFile:
     @cached_property
     def events(self) -> list[Event]:
         pictures = Attachment.objects.filter(event=OuterRef("pk")).order_by("pk").values("pk")
-        return list(
-            Event.objects.filter(ticket=self.ticket).order_by("seq").annotate(picture_ids=ArraySubquery(pictures))
-        )
+        events = Event.objects.filter(ticket=self.ticket).order_by("seq").annotate(picture_ids=ArraySubquery(pictures))
+        return discretion.told_to(self.viewer, events)
 
     @cached_property
     def clocks(self) -> list[Clock]:

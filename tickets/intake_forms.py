@@ -179,12 +179,13 @@ class IntakeForm(forms.Form):
     def clean_handler(self) -> Employee | None:
         """Picked from the list; else as typed, where that can mean one person only."""
         chosen, typed = self.cleaned_data["handler"], self.data.get("handler_find", "").strip()
-        if chosen.isdigit():
-            return Employee.objects.select_related("department").filter(pk=int(chosen)).first()
+        if pk := lookup.number_of(chosen):
+            return Employee.objects.select_related("department").filter(pk=pk).first()
         return self._employee(typed, "handler_find") if typed else None
 
     def _employee(self, typed: str, field: str) -> Employee | None:
         people = Employee.objects.active().select_related("department")
+        typed = typed.replace("\x00", "")
         found = list(people.filter(number=typed)) or list(people.filter(name=typed)[:2])
         if len(found) == 1:
             return found[0]
@@ -195,12 +196,12 @@ class IntakeForm(forms.Form):
     @property
     def chosen(self) -> list[Employee]:
         """Those picked so far, to be shown again when the form comes back."""
-        ids = [pk for pk in self["subjects"].value() or [] if str(pk).isdigit()]
+        ids = [number for pk in self["subjects"].value() or [] if (number := lookup.number_of(str(pk)))]
         return list(Employee.objects.filter(pk__in=ids)) if ids else []
 
     def people(self) -> list[Employee]:
         """Whom a complaint or a praise is about."""
-        ids = [int(pk) for pk in self.cleaned_data.get("subjects", []) if pk.isdigit()]
+        ids = [number for pk in self.cleaned_data.get("subjects", []) if (number := lookup.number_of(pk))]
         found = list(Employee.objects.filter(pk__in=ids)) if ids else []
         typed = self.cleaned_data.get("subjects_find") or ""
         named = [self._employee(name, "subjects_find") for name in SEPARATORS.split(typed) if name]
@@ -275,7 +276,7 @@ class IntakeForm(forms.Form):
         department = department or (category.department if category else None)
         if action == Action.DISPATCH and department is None:
             raise Invalid.field("department", _("这个分类没有默认部门，请选择派给哪个部门。"))
-        numbers = values["link"]
+        numbers = [number for number in values["link"] if "\x00" not in number]
         return Reception(
             intake=self._intake(project, category),
             action=action,

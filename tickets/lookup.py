@@ -78,6 +78,11 @@ def scope(viewer: Viewer, field: str = "project_id", power: Permission = Permiss
     return held & Q(**{field: viewer.project.pk}) if viewer.project else held
 
 
+def number_of(text: str) -> int | None:
+    """An id as an address or a form brings it; None for whatever is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
 def narrow(text: str) -> str:
     """Full-width digits and letters as an input method leaves them, made narrow; spaces gone."""
     return "".join(text.translate(_WIDE).split())

@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -366,7 +366,8 @@ def _parts(cursor: str, ordering: str) -> tuple[datetime | None, int] | None:
             return None
         if moment is None:
             return (None, pk) if ordering == "due_at" else None
+        # In UTC: Postgres knows fewer offsets than Python.
         found = datetime.fromisoformat(moment)
-        return (found, pk) if timezone.is_aware(found) else None
-    except (ValueError, TypeError, UnicodeError):
+        return (found.astimezone(UTC), pk) if timezone.is_aware(found) else None
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return None

@@ -17,6 +17,7 @@ from shimao_service.privacy import mask_name, mask_phone
 from staff.permissions import Permission
 from tickets.lifecycle.dispatching import end_hold
 from tickets.lifecycle.gate import limited, lock, moving, required, sees
+from tickets.lifecycle.recusal import recuse
 from tickets.models import Category, Owner, Ticket, TicketLink, Unit
 from tickets.permissions import check_power
 from tickets.pictures import Picture
@@ -60,7 +61,9 @@ def amend(
         check_amendment(row, wanted, by)
         if not wanted:
             raise Invalid(_("没有改动任何内容。"), code="nothing_changed")
-        data = {"changes": {name: [shown(name, getattr(row, name)), shown(name, value)] for name, value in wanted.items()}}
+        data: dict[str, Any] = {
+            "changes": {name: [shown(name, getattr(row, name)), shown(name, value)] for name, value in wanted.items()}
+        }
         if "unit" in wanted:
             unit: Unit | None = wanted["unit"]
             move.set(building=unit.building if unit else None)
@@ -69,6 +72,9 @@ def amend(
             data["link_revoked"] = True
         move.set(**wanted)
         move.event(Verb.AMEND, note=reason, data=data)
+        if wanted.get("kind") == Kind.COMPLAINT:
+            # Whom the praise named is now whom the complaint is about.
+            recuse(move, set(row.subjects.values_list("employee_id", flat=True)))
     return move.ticket
 
 
@@ -101,6 +107,9 @@ def check_amendment(row: Ticket, wanted: dict[str, Any], by: Actor) -> None:
         raise Invalid.field("unit", _("房屋不在这张工单的项目里。"))
     category: Category | None = wanted.get("category", row.category)
     kind = wanted.get("kind", row.kind)
+    if row.kind == Kind.COMPLAINT and kind != Kind.COMPLAINT and row.subjects.exists():
+        # Any other kind is open to whom it is about: that he was named wrongly is said first, by itself.
+        raise Invalid.field("kind", _("这张投诉指明了涉及员工，改为其他类型会让当事人看到；请先更正涉及员工。"))
     if category is not None and category.kind != kind:
         if "category" in wanted:
             raise Invalid.field("category", _("分类与类型不符，请重新选择分类。"))

@@ -34,11 +34,16 @@ def check_assignment(ticket: Ticket, department: Department | None, handler: Emp
         )
     if not viewer_of(handler).can(Permission.TICKET_HANDLE, ticket.project_id):
         raise Invalid.field("handler", _("%(name)s 在这个项目没有接单权限。") % {"name": handler.name})
-    if ticket.kind == Kind.COMPLAINT and set(viewer_of(handler).hidden_subjects) & set(
-        ticket.subjects.values_list("employee_id", flat=True)
-    ):
+    if is_concerned(ticket, handler):
         raise Invalid.field("handler", _("投诉不能派给被投诉人或其下属。"))
     return department
+
+
+def is_concerned(ticket: Ticket, employee: Employee) -> bool:
+    """Whether the complaint is about the employee or somebody above him (涉事回避)."""
+    if ticket.kind != Kind.COMPLAINT:
+        return False
+    return ticket.subjects.filter(employee_id__in=viewer_of(employee).hidden_subjects).exists()
 
 
 def assignment_data(department: Department, handler: Employee | None) -> dict:

@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 
 from shimao_service.actors import Actor, ActorKind
 from shimao_service.exceptions import Conflict, IllegalMove, Invalid
-from staff.models import Department, Employee
 from staff.access import viewer_of
+from staff.models import Department, Employee
 from staff.permissions import Permission
-from tickets.lifecycle.dispatching import assignment_data
+from tickets.lifecycle.dispatching import assignment_data, is_concerned
 from tickets.lifecycle.gate import Moving, limited, moving, required
 from tickets.models import Rating, Ticket
 from tickets.statuses import GRADES, REOPEN_DAYS, Channel, RatingSource, Status, Verb
@@ -162,7 +162,11 @@ def begin_again(move: Moving, reason: str, data: dict) -> None:
     was_closed = ticket.status == Status.CLOSED
     move.new_round()
     if was_closed:
-        if ticket.first_receiver and ticket.first_receiver.is_active:
+        if (
+            ticket.first_receiver
+            and ticket.first_receiver.is_active
+            and not is_concerned(ticket, ticket.first_receiver)
+        ):
             move.receive(ticket.first_receiver)
         elif move.by.is_employee and move.by.viewer.employee:
             move.receive(move.by.viewer.employee)
@@ -185,5 +189,7 @@ def last_holder(ticket: Ticket) -> tuple[Department | None, Employee | None]:
     if handler is None or not handler.is_active or handler.department_id != leg.department_id:
         return leg.department, None
     if not viewer_of(handler).can(Permission.TICKET_HANDLE, ticket.project_id):
+        return leg.department, None
+    if is_concerned(ticket, handler):
         return leg.department, None
     return leg.department, handler

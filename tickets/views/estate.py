@@ -90,7 +90,9 @@ def owner_new(request: HttpRequest) -> HttpResponse:
     """Somebody new, in a unit. A phone that others have is a warning; pressing again is the answer."""
     viewer = viewer_of(request)
     viewer.check(Permission.OWNER_EDIT)
-    unit = Unit.objects.filter(viewer.scope(Permission.OWNER_EDIT), pk=request.GET.get("unit") or 0).first()
+    unit = Unit.objects.filter(
+        viewer.scope(Permission.OWNER_EDIT), pk=lookup.number_of(request.GET.get("unit", ""))
+    ).first()
     initial = {"unit": unit.label, "unit_id": unit.pk} if unit else {}
     form = NewOwnerForm(request.POST or None, viewer=viewer, initial=initial)
     shared: list[Owner] = []

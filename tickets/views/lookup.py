@@ -47,7 +47,7 @@ def card(request: HttpRequest) -> HttpResponse:
         viewer,
         request.GET.get("who", ""),
         kind=kind if kind in Kind.values else "",
-        category_id=int(category) if category.isdigit() else None,
+        category_id=people.number_of(category),
     )
     if found is None:
         raise NotSeen(_("没有找到这套房或这位业主，请重新查找。"))
@@ -141,8 +141,7 @@ def handlers(request: HttpRequest) -> JsonResponse:
     where = callers.caller(viewer, given.get("who", ""))
     project_id = where.project.pk if where else None
     if project_id is None:
-        picked = given.get("project", "")
-        project_id = int(picked) if picked.isdigit() else viewer.project.pk if viewer.project else None
+        project_id = people.number_of(given.get("project", "")) or (viewer.project.pk if viewer.project else None)
     if project_id is None or not viewer.can(Permission.TICKET_DISPATCH, project_id):
         return JsonResponse({"results": []})
     words, department = given.get("q", "").strip(), given.get("department", "")

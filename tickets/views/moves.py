@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from shimao_service.exceptions import Conflict, IllegalMove, Invalid, NotSeen, Refusal, Stale
 from staff.access import Viewer
 from staff.permissions import Permission
-from tickets import contacts, permissions, pictures, timeline
+from tickets import contacts, discretion, permissions, pictures, timeline
 from tickets.casefile import seen_ticket
 from tickets.forms import FORMS, MoveForm
 from tickets.forms.dispatching import DispatchForm
@@ -115,7 +115,7 @@ def answer(request: HttpRequest, form: MoveForm, refusal: Refusal | None = None,
         "title": form.title or Verb(verb).label,
         "url": reverse("ticket-move", args=[ticket.number, verb.value]),
         "refusal": refusal,
-        "changes": [timeline.sentence(event) for event in getattr(refusal, "changes", [])],
+        "changes": [timeline.sentence(e) for e in discretion.told_to(viewer, getattr(refusal, "changes", []))],
         "possible": permissions.can(verb, ticket, viewer.actor),
         "one_tap": verb in SPEAKS and contacts.one_tap(ticket, viewer),
         "reason": contacts.reason_for(ticket),

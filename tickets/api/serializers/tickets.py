@@ -13,7 +13,7 @@ from rest_framework import serializers
 
 from staff.api.base import Strict
 from staff.api.fields import EmployeeField, ProjectField
-from tickets import contacts, links, timeline
+from tickets import contacts, discretion, links, timeline
 from tickets.api.fields import CategoryField, OwnerField, PhoneField, UnitField
 from tickets.models import Clock, Event, Ticket
 from tickets.search import ORDERINGS
@@ -124,7 +124,7 @@ class TicketBody(TicketRow):
 
     legs = LegBody(many=True)
     ratings = RatingBody(many=True)
-    events = EventBody(many=True)
+    events = serializers.SerializerMethodField()
     track_url = serializers.URLField(required=False)
 
     def get_fields(self) -> dict[str, Any]:
@@ -136,6 +136,11 @@ class TicketBody(TicketRow):
             else:
                 del fields["track_url"]
         return fields
+
+    @extend_schema_field(EventBody(many=True))
+    def get_events(self, ticket: Ticket) -> list[dict[str, Any]]:
+        told = discretion.told_to(self.context["viewer"], ticket.events.all())
+        return EventBody(told, many=True, context=self.context).data  # type: ignore[return-value]
 
     def get_track_url(self, ticket: Ticket) -> str:
         return links.address(ticket)

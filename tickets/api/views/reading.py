@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from shimao_service.exceptions import NotSeen, Stale
 from staff.access import Viewer
 from staff.api.base import View
+from tickets import discretion
 from tickets.api.serializers.tickets import EventBody, TicketBody
 from tickets.lifecycle import gate
 from tickets.models import Leg, Ticket
@@ -57,5 +58,5 @@ class TicketEndpoint(View):
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)
         if isinstance(exc, Stale):
-            response.data["changes"] = EventBody(exc.changes, many=True).data
+            response.data["changes"] = EventBody(discretion.told_to(self.viewer, exc.changes), many=True).data
         return response
