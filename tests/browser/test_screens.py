@@ -99,8 +99,8 @@ class TestTheDeskAndItsChief:
         look(opened(page, "/"), "home-supervisor")
         look(opened(page, reverse("tickets")), "queue")
         mine = User.objects.get(username="supervisor").employee.grants.values("project_id")
-        told = Ticket.objects.filter(project_id__in=mine, status__in=[Status.IN_PROGRESS, Status.ON_HOLD])
-        told = told.exclude(unit=None).order_by("-version", "pk")[0]
+        worked_on = Ticket.objects.filter(project_id__in=mine, status__in=[Status.IN_PROGRESS, Status.ON_HOLD])
+        told = worked_on.exclude(unit=None).order_by("-version", "pk")[0]
         look(opened(page, told.get_absolute_url()), "request")
         look(opened(page, reverse("inbox") + "?show=all"))
 
