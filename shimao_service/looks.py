@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy, pgettext
 from django.utils.translation import gettext as _
 
 
@@ -138,9 +138,12 @@ def duration_words(span: timedelta) -> str:
     days, rest = divmod(minutes, 24 * 60)
     hours, minutes = divmod(rest, 60)
     if days:
-        parts = [_("%(n)s 天") % {"n": days}, _("%(n)s 小时") % {"n": hours} if hours else ""]
+        parts = [
+            pgettext("span", "%(n)s 天") % {"n": days},
+            pgettext("span", "%(n)s 小时") % {"n": hours} if hours else "",
+        ]
     elif hours:
-        parts = [_("%(n)s 小时") % {"n": hours}, _("%(n)s 分") % {"n": minutes} if minutes else ""]
+        parts = [pgettext("span", "%(n)s 小时") % {"n": hours}, _("%(n)s 分") % {"n": minutes} if minutes else ""]
     elif minutes:
         parts = [_("%(n)s 分") % {"n": minutes}]
     else:
@@ -261,8 +264,8 @@ def control_of(field: Any) -> str:
 def script_words() -> dict[str, str]:
     """Every word that static/js shows, by key."""
     return {
-        "days": _("%(n)s 天"),
-        "hours": _("%(n)s 小时"),
+        "days": pgettext("span", "%(n)s 天"),
+        "hours": pgettext("span", "%(n)s 小时"),
         "minutes": _("%(n)s 分"),
         "underMinute": _("不到 1 分"),
         "left": _("%(label)s剩 %(span)s"),

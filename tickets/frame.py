@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Count, Q
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from shimao_service.navigation import NavItem, register_counter
 from shimao_service.navigation import register as register_items
@@ -41,9 +41,9 @@ def register() -> None:
             gettext_lazy("新建登记"), "ticket-new", "plus", lambda viewer: viewer.can(P.TICKET_REGISTER), order=25,
             shortcut="n", phone=3, short=gettext_lazy("新建"),
         ),
-        NavItem(gettext_lazy("业主"), "owners", "users", lambda viewer: viewer.can(P.OWNER_LOOKUP), order=60),
+        NavItem(pgettext_lazy("menu", "业主"), "owners", "users", lambda viewer: viewer.can(P.OWNER_LOOKUP), order=60),
         NavItem(
-            gettext_lazy("楼栋"), "buildings", "building-community",
+            pgettext_lazy("menu", "楼栋"), "buildings", "building-community",
             lambda viewer: viewer.can_any((P.OWNER_LOOKUP, P.ESTATE_MANAGE)), order=65,
         ),
     )  # fmt: skip

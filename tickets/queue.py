@@ -11,7 +11,7 @@ from django.db.models import CharField, Count, F, OuterRef, Q, QuerySet, Subquer
 from django.db.models.functions import Cast, Coalesce, Concat
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from staff.access import Viewer
 from staff.models import Department, Employee
@@ -140,7 +140,12 @@ def state_chips(asked: TicketFilter, found: dict[str, int] | None) -> list[dict[
     chips.append(chip(_("超时"), "overdue", late, "overdue", status="open", overdue="1"))
     mine = asked.params.get("mine") == "1"
     chips.append(
-        {"label": _("我的"), "href": f"?{asked.query(mine=None if mine else '1')}", "active": mine, "icon": "user"}
+        {
+            "label": pgettext("filter", "我的"),
+            "href": f"?{asked.query(mine=None if mine else '1')}",
+            "active": mine,
+            "icon": "user",
+        }
     )
     return chips
 

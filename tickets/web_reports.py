@@ -18,7 +18,6 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from shimao_service.actors import Actor, ActorKind
 from staff.models import Employee, Project
@@ -164,7 +163,7 @@ def intake_of(report: WebReport, now: datetime) -> Intake:
     occupant = find_occupant(unit, phone, report.name, now) if unit and phone else None
     description = report.description
     if report.employee and report.kind in (Kind.COMPLAINT, Kind.PRAISE):
-        description += "\n" + _("涉及员工：%(name)s") % {"name": report.employee}
+        description += "\n" + f"涉及员工：{report.employee}"
     return Intake(
         project=report.project,
         kind=report.kind,
@@ -207,7 +206,7 @@ def submit(report: WebReport, *, pictures: list[Picture], address: str, now: dat
     if not was_sent(report):
         floods.admit(keys, moment)
     intake = intake_of(report, moment)
-    by = Actor(kind=ActorKind.LINK, id=intake.owner.pk if intake.owner else None, name=_("业主"))
+    by = Actor(kind=ActorKind.LINK, id=intake.owner.pk if intake.owner else None, name="业主")
     ticket = lifecycle.register(intake, by=by, key=report.key, scope=SCOPE, pictures=pictures, now=moment)
     if ticket.created_at == moment:
         # An exact time would tie an anonymous complaint to where it was sent from.

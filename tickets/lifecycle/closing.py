@@ -159,5 +159,5 @@ def judge(
         move.event(Verb.JUDGE, note=note, data={"valid": bool(valid)})
         if move.ticket.kind == Kind.PRAISE and move.ticket.status == Status.REGISTERED:
             move.receive_if_none()
-            close_at_once(move, note or _("已核实表扬，感谢业主的肯定。"), grade=None)
+            close_at_once(move, note or "已核实表扬，感谢业主的肯定。", grade=None)
     return move.ticket

@@ -74,7 +74,7 @@ def release_employee(
     Returns ``{"received": n, "handled": m}``. The history keeps the leaver's name.
     """
     counts = {"received": 0, "handled": 0}
-    note = _("%(name)s 离职移交") % {"name": employee.name}
+    note = f"{employee.name} 离职移交"
     for ticket in Ticket.objects.filter(first_receiver=employee, status__in=OPEN).order_by("pk"):
         to = successor(ticket, employee, successor_wanted)
         if to is not None:
