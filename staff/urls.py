@@ -12,6 +12,8 @@ urlpatterns = [
     path("logout/", account.logout, name="account_logout"),
     path("login/inactive/", account.account_inactive, name="account_inactive"),
     path("password/", account.password_change, name="account_change_password"),
+    # Where the page above sends an account that has no password yet.
+    path("password/set/", account.password_set, name="account_set_password"),
     path("project/", frame.switch_project, name="switch-project"),
     path("me/", frame.me, name="me"),
     path("staff/", RedirectView.as_view(pattern_name="employees")),

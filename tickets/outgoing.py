@@ -27,6 +27,7 @@ KINDS = {
     "ticket_handed_over": _("首问移交"),
     "ticket_judged": _("认定"),
     "ticket_dispatch_due": _("待派单提醒"),
+    "ticket_verify_due": _("待核实表扬提醒"),
     "ticket_accept_due": _("待接单提醒"),
     "ticket_follow_up_due": _("待跟进提醒"),
     "ticket_promise_due": _("承诺时间提醒"),

@@ -29,6 +29,7 @@ ASK_AGAIN = timedelta(hours=1)
 
 WORDS: dict[str, Any] = {
     Reminder.DISPATCH_DUE: _("待派单，请尽快派单：%s"),
+    Reminder.VERIFY_DUE: _("请核实表扬并转达员工：%s"),
     Reminder.ACCEPT_DUE: _("待接单，请尽快接单：%s"),
     Reminder.FOLLOW_UP_DUE: _("该跟进了，请记录进展：%s"),
     Reminder.PROMISE_DUE: _("承诺业主的时间到了：%s"),
@@ -41,6 +42,7 @@ WORDS: dict[str, Any] = {
 
 TOLD: dict[str, Callable[[Audience], list[Employee]]] = {
     Reminder.DISPATCH_DUE: Audience.desk,
+    Reminder.VERIFY_DUE: Audience.supervisors,
     Reminder.ACCEPT_DUE: Audience.holder,
     Reminder.FOLLOW_UP_DUE: Audience.handler,
     Reminder.PROMISE_DUE: Audience.holder,

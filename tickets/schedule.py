@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from django.utils import timezone
 
@@ -18,6 +19,7 @@ from tickets.statuses import Channel, Kind, Status, Urgency
 
 class Reminder(StrEnum):
     DISPATCH_DUE = "dispatch_due"
+    VERIFY_DUE = "verify_due"
     ACCEPT_DUE = "accept_due"
     FOLLOW_UP_DUE = "follow_up_due"
     PROMISE_DUE = "promise_due"
@@ -72,6 +74,7 @@ FOLLOW_UP_EVERY = {
 }
 FOLLOW_UP_TIMES = 5
 SATISFACTION_AFTER = (timedelta(hours=24), timedelta(hours=72))
+VERIFY_AFTER = timedelta(hours=24)
 TIME_OUT_AFTER = timedelta(days=7)
 MORNING_HOUR, MORNING_MINUTE = 8, 30
 
@@ -81,7 +84,10 @@ def schedule(ticket: Ticket) -> list[Due]:
     since = ticket.status_at
     entry = f"{int(since.timestamp())}"
     found: list[Due] = []
-    if ticket.status in WAITING and not (ticket.kind == Kind.PRAISE and ticket.status != Status.REGISTERED):
+    if ticket.kind == Kind.PRAISE and ticket.status == Status.REGISTERED:
+        # A praise is not dispatched: the supervisor verifies it, and there is no hurry.
+        found.append(Due(since + VERIFY_AFTER, Reminder.VERIFY_DUE, entry))
+    elif ticket.status in WAITING:
         reminder, delays = WAITING[ticket.status]
         for number, delay in enumerate(delays[Urgency(ticket.urgency)], start=1):
             found.append(Due(since + timedelta(minutes=delay), reminder, f"{entry}.{number}"))

@@ -16,7 +16,7 @@ from rest_framework import authentication
 from rest_framework.authtoken.models import Token
 from rest_framework.exceptions import AuthenticationFailed
 
-from shimao_service.exceptions import Refusal, TooMany
+from shimao_service.exceptions import Forbidden, Refusal, TooMany
 from staff.authentication import has_left
 
 KEY = re.compile(r"[0-9a-f]{40}")
@@ -68,6 +68,9 @@ def sign_in(request: HttpRequest, *, username: str, password: str, code: str = "
         raise TooMany(_("密码错误次数过多，请几分钟后再试。")) from error
     if user is None or not may_enter(user):
         raise NotSignedIn(_("用户名或密码不正确，或账号已停用。"))
+    employee = getattr(user, "employee", None)
+    if employee is not None and employee.must_change_password:
+        raise Forbidden(_("请先在网页登录并修改一次性密码。"), code="password_change_required")
     if is_mfa_enabled(user):
         check_second_factor(request, user, code)
     return Token.objects.get_or_create(user=user)[0]

@@ -189,3 +189,11 @@ def test_my_own_page_tells_who_i_am(cast, as_):
     assert "周建国" in page
     assert "维修师傅" in page
     assert "工程部" in page
+
+
+def test_an_account_without_a_password_is_led_to_setting_one(cast, as_):
+    cast.frontdesk.user.set_unusable_password()
+    cast.frontdesk.user.save()
+    page = as_("frontdesk").get("/password/", follow=True)
+    assert page.status_code == 200
+    assert page.request["PATH_INFO"] == "/password/set/"

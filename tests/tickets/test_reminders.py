@@ -202,3 +202,13 @@ def test_a_reminder_names_no_owner_phone_or_name(cast):
     for notice in Notice.objects.filter(about=f"ticket:{ticket.pk}"):
         assert cast.owner.name not in notice.title + notice.body
         assert cast.owner.phone not in notice.title + notice.body
+
+
+def test_a_praise_waits_for_its_verification_and_is_never_told_as_waiting_for_dispatch(cast):
+    ticket = register(cast, kind="praise", description="周师傅服务好", subjects=[cast.handler], now=BEFORE)
+    assert ticket.status_label == "待核实"
+    remind_after(ticket, hours=23)
+    assert told(ticket, "verify_due") == set()
+    remind_after(ticket, hours=30)
+    assert told(ticket, "verify_due") == {"supervisor"}
+    assert told(ticket, "dispatch_due") == set()

@@ -231,7 +231,7 @@ class LinkForm(MoveForm):
         # The likely ones: open in the same building, within a week.
         near = Ticket.objects.visible_to(self.viewer).open().exclude(pk=self.ticket.pk)
         near = near.exclude(links_high__high=self.ticket).exclude(links_low__low=self.ticket)
-        near = near.filter(building_id=self.ticket.building_id, created_at__gte=timezone.now() - timedelta(days=7))
+        near = near.filter(building_id=self.ticket.building_id or 0, created_at__gte=timezone.now() - timedelta(days=7))
         found = near.with_people().order_by("-created_at")[:5] if self.ticket.building_id else []
         self.offer("number", [(f"{one.number} {one.where} {one.headline[:12]}", one.number) for one in found])
 

@@ -212,7 +212,9 @@ class Ticket(models.Model):
 
     @property
     def status_label(self) -> str:
-        """A complaint that is closed is 已结案; what its owner withdrew is 业主撤销."""
+        """A closed complaint is 已结案, a new praise 待核实; what its owner withdrew is 业主撤销."""
+        if self.status == Status.REGISTERED and self.kind == Kind.PRAISE:
+            return str(_("待核实"))
         if self.status == Status.CLOSED and self.kind == Kind.COMPLAINT:
             return str(_("已结案"))
         if self.status == Status.CANCELLED and self.cancelled_by_owner:

@@ -112,3 +112,11 @@ def test_a_signed_in_browser_may_read_but_needs_the_csrf_token_to_write(cast):
 def test_half_a_sign_in_is_bad_input(desk, body):
     answer = Caller().tell("auth/token/", body)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+def test_a_one_time_password_gives_no_token_before_it_is_changed(cast, desk):
+    cast.frontdesk.must_change_password = True
+    cast.frontdesk.save()
+    answer = sign_in()
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "password_change_required"
