@@ -211,7 +211,7 @@ def test_the_web_form_survives_every_value_and_keeps_the_words(cast, client, set
                 "kind": "repair",
                 "description": "说明文字不会丢",
                 "phone": "13800001111",
-                "project": cast.project.pk,
+                "project": cast.project.code,
             }
             answer = client.post("/report/", data | {name: value})
             assert answer.status_code in (200, 302, 400, 409, 429), (name, value[:10])

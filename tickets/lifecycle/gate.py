@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from staff.permissions import Permission
 from tickets import deadlines, notices, permissions, pictures, schedule
 from tickets.models import Attachment, Clock, Event, Leg, ReceiverTerm, Ticket
 from tickets.statuses import CLAUSE_OF, FINAL, Status, Verb
+
+logger = logging.getLogger(__name__)
 
 MAX_NOTE = 5000
 # How long a colleague who lost the race to accept is still told who won it, instead of a bare 404.
@@ -76,7 +79,14 @@ class Moving:
             clause_id=clause_id(CLAUSE_OF.get(verb, ""), self.now.astimezone(timezone.get_default_timezone()).date()),
         )
         self.events.append(event)
-        Attachment.objects.bulk_create(picture.attachment(ticket=ticket, event=event, at=self.now) for picture in files)
+        try:
+            Attachment.objects.bulk_create(
+                picture.attachment(ticket=ticket, event=event, at=self.now) for picture in files
+            )
+        except OSError as error:
+            # The disk is full or cannot be written: the words must not be lost with the pictures.
+            logger.exception("Pictures of %s could not be stored", ticket.number)
+            raise Invalid.field("pictures", _("图片暂时无法保存，请稍后再试，或先不附图片提交。")) from error
         return event
 
     # --- legs -----------------------------------------------------------------------------------
@@ -241,7 +251,7 @@ def sees(ticket: Ticket, viewer: Viewer, now: datetime) -> bool:
     if not Ticket.objects.filter(pk=ticket.pk).not_about(viewer).exists():
         return False
     return (
-        Leg.objects.filter(ticket=ticket, department_id=viewer.department_id, ended_at__gte=now - JUST_NOW)
+        Leg.objects.filter(ticket=ticket, department_id=viewer.department_id or 0, ended_at__gte=now - JUST_NOW)
         .filter(viewer.scope(Permission.TICKET_DEPARTMENT_QUEUE, "ticket__project_id"))
         .exists()
     )

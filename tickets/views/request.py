@@ -102,7 +102,9 @@ def past_of(ticket: Ticket, case: CaseFile) -> dict[str, Any]:
             unit_id=ticket.unit_id, category_id=ticket.category_id, created_at__range=(since, ticket.created_at)
         )
     homes = (
-        Occupancy.objects.on(timezone.localdate()).filter(owner_id=ticket.owner_id).select_related("unit")
+        Occupancy.objects.on(timezone.localdate())
+        .filter(owner_id=ticket.owner_id, unit__project_id__in=[project.pk for project in case.viewer.projects])
+        .select_related("unit")
         if ticket.owner_id
         else Occupancy.objects.none()
     )
