@@ -303,7 +303,7 @@ def _summarise(event: Event) -> Words:
     rows.append((pgettext("story", "责任"), str(Liability(liability).label) if liability in Liability.values else ""))
     rows.append((_("改进"), data.get("improvement", "")))
     return Words(
-        pgettext("story", "总结并办结"), details=[f"{name}：{value}" for name, value in rows if value], note=""
+        pgettext("story", "总结并办结"), details=[f"{name}{_('：')}{value}" for name, value in rows if value], note=""
     )
 
 

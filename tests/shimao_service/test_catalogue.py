@@ -173,7 +173,7 @@ def test_the_door_and_the_form_for_owners_speak_english(client: Client, address:
         ("manager", ("/", "/buildings/")),
         ("director", ("/",)),
         ("hr", ("/imports/",)),
-        ("admin", ("/inbox/outbox/",)),
+        ("admin", ("/inbox/outbox/", "/staff/employees/", "/staff/roles/", "/staff/regulation/")),
     ],
 )
 def test_the_pages_of_work_speak_english(cast: SimpleNamespace, as_: Any, who: str, addresses: tuple[str, ...]) -> None:
