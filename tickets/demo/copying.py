@@ -9,13 +9,14 @@ from typing import Any
 from django.db import connection
 
 BLOCK = 8 * 1024 * 1024
+NULL = "\\N"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def text(value: Any) -> str:
     """A value as COPY's text format has it."""
     if value is None:
-        return "\\N"
+        return NULL
     if value.__class__ is str:
         # Looking for what must be escaped is several times cheaper than translating what need not be.
         return value.translate(_ESCAPES) if "\\" in value or "\n" in value or "\t" in value or "\r" in value else value
@@ -35,8 +36,11 @@ class Table:
         self.rows = 0
 
     def add(self, *values: Any) -> None:
-        self.buffer.write("\t".join(map(text, values)))
-        self.buffer.write("\n")
+        self.line("\t".join(map(text, values)) + "\n")
+
+    def line(self, row: str) -> None:
+        """A row that is text already, its line end included."""
+        self.buffer.write(row)
         self.rows += 1
         if self.buffer.tell() > BLOCK:
             self.copier.flush()

@@ -14,7 +14,7 @@ from typing import Any
 from tickets import deadlines, schedule
 from tickets.demo import words
 from tickets.demo.company import Place, World
-from tickets.demo.copying import Copier
+from tickets.demo.copying import NULL, Copier, text
 from tickets.models import Ticket
 from tickets.statuses import CLAUSE_OF, FINAL, Kind, Source, Status, Urgency, Verb
 
@@ -26,6 +26,7 @@ TICKET = (
     "closed_at cancelled_by_owner grade dissatisfied_rounds returns link_version"
 )
 _COLUMNS = TICKET.split()
+encode = json.JSONEncoder(ensure_ascii=False).encode
 SHANGHAI = timedelta(hours=8)
 DEFAULTS = {field.attname: field.get_default() for field in Ticket._meta.concrete_fields} | {
     "status": Status.REGISTERED.value, "urgency": Urgency.NORMAL.value, "version": 0,
@@ -447,23 +448,12 @@ class Story:
             row.remind_at = schedule.next_at(row, None if remind_past else self.now)
         values = vars(row)
         tables.ticket.add(*[values[name] for name in _COLUMNS])
+        # Nine of ten rows are events: written out, they take half the time of a row by the general way.
         for seq, verb, at, kind, actor, name, before, after, round_, note, data, clause in self.events:
-            packed = json.dumps(data, ensure_ascii=False) if data else None
-            tables.event.add(
-                first_event + seq - 1,
-                row.pk,
-                seq,
-                verb,
-                at,
-                kind,
-                actor,
-                name,
-                before,
-                after,
-                round_,
-                note,
-                packed,
-                clause,
+            tables.event.line(
+                f"{first_event + seq - 1}\t{row.pk}\t{seq}\t{verb}\t{at}\t{kind}\t{NULL if actor is None else actor}"
+                f"\t{name}\t{before}\t{after}\t{round_}\t{text(note)}\t{text(encode(data)) if data else NULL}"
+                f"\t{NULL if clause is None else clause}\n"
             )
         for leg in self.legs:
             tables.leg.add(row.pk, *leg)
