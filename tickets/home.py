@@ -73,10 +73,10 @@ DESK: tuple[tuple[May, Section], ...] = (
         "feedback", gettext_lazy("待回复业主"), "phone-outgoing", {"status": "completed"}, order=("mine", "status_at"),
         hint=gettext_lazy("把结果告诉业主，并询问是否满意"))),
     (holds(P.TICKET_FEED_BACK), Section(
-        "call", gettext_lazy("打电话询问评价"), "phone-call", {"status": "fed_back", "call": "1"},
+        "call", gettext_lazy("询问评价"), "phone-call", {"status": "fed_back", "call": "1"},
         order=("mine", "status_at"), hint=gettext_lazy("业主没有邮箱，请致电或出示二维码"))),
     (holds(P.TICKET_FOLLOW_UP), Section(
-        "promised", gettext_lazy("承诺已到时间"), "calendar-event", {"status": "open", "promised": "1"},
+        "promised", gettext_lazy("承诺到期"), "calendar-event", {"status": "open", "promised": "1"},
         order=("promised_at",), tone="warning", hint=gettext_lazy("答应业主的时间到了，请联系"))),
     (RECEIVERS, Section(
         "summary", gettext_lazy("我的待总结"), "pencil", {"status": "awaiting_summary", "receiver": "me"},
