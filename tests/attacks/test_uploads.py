@@ -101,8 +101,8 @@ def test_a_disk_that_takes_nothing_is_said_and_leaves_no_half_request(cast, as_,
     before = Ticket.objects.count(), Event.objects.count()
     monkeypatch.setattr(FileSystemStorage, "_save", full)
     upload = SimpleUploadedFile("a.png", picture(), "image/png")
-    data = {"note": "这段话不会丢", "description": "这段话不会丢", "pictures": upload, "kind": "repair", "phone": "13800001111",
-            "project": cast.project.code, "version": ticket.version}  # fmt: skip
+    data = {"note": "这段话不会丢", "description": "这段话不会丢", "pictures": upload, "kind": "repair",
+            "phone": "13800001111", "project": cast.project.code, "version": ticket.version}  # fmt: skip
     client.raise_request_exception = False
     desk = as_("handler")
     desk.raise_request_exception = False

@@ -17,7 +17,7 @@ from shimao_service import phones
 from shimao_service.exceptions import Invalid
 from shimao_service.privacy import mask_name, mask_phone
 from staff.models import Employee
-from tickets import lifecycle
+from tickets import lifecycle, owners
 from tickets.forms.base import MoveForm, choice_field, moment_field, pictures_field, text_field
 from tickets.models import Category, Owner, Ticket, Unit
 from tickets.pictures import Picture
@@ -121,7 +121,9 @@ class AmendForm(MoveForm):
             phone = phones.normalise(text)
         except Invalid as refusal:
             raise forms.ValidationError(str(refusal.detail)) from refusal
-        found = list(Owner.objects.filter(Q(phone=phone) | Q(phone_alt=phone)).order_by("pk")[:20])
+        # Of the projects where this person looks people up, or of none: elsewhere nobody of that phone is known.
+        known = Q(pk__in=owners.visible_to(self.viewer)) | Q(occupancies=None)
+        found = list(Owner.objects.filter(known, Q(phone=phone) | Q(phone_alt=phone)).order_by("pk")[:20])
         if len(found) > 1:
             # Families share a phone: whoever lives here is meant.
             unit = self.cleaned_data.get("unit_text")
