@@ -13,15 +13,22 @@ from staff.permissions import Permission as P
 from tickets.home import is_handler
 from tickets.models import Ticket
 from tickets.search import picked_project
+from tickets.statuses import Status
 
 
 def counts(viewer: Viewer) -> dict[str, int]:
-    """Open requests that this person sees, and the late ones among them; in the project that is picked."""
+    """Open requests of a desk, or what waits for a handler, and the late ones; in the project that is picked.
+
+    A handler also sees what he passed on; the number beside the word is only what is his or his department's to do.
+    """
     if viewer.employee_id is None or not has_queue(viewer):
         return {}
     rows = Ticket.objects.visible_to(viewer).open()
     if (picked := picked_project(viewer)) is not None:
         rows = rows.filter(project_id=picked)
+    if is_handler(viewer):
+        mine = Q(handler_id=viewer.employee_id, status__in=(Status.DISPATCHED, Status.IN_PROGRESS, Status.ON_HOLD))
+        rows = rows.filter(mine | Q(handler=None, status=Status.DISPATCHED))
     return rows.aggregate(tickets=Count("pk"), overdue=Count("pk", filter=Q(due_at__lt=timezone.now())))
 
 

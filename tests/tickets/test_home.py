@@ -8,10 +8,12 @@ import pytest
 from django.utils import timezone
 
 from staff.access import viewer_of
+from staff.permissions import Permission
 from tests.factories import register, walk
 from tests.query_budgets import budget
 from tickets import home as homes
 from tickets import lifecycle
+from tickets.frame import counts
 from tickets.models import Ticket, TicketSubject
 from tickets.statuses import Kind, Status, Urgency
 
@@ -99,6 +101,18 @@ def test_a_handler_sees_what_is_his_and_what_his_department_may_take(cast):
     assert waits(cast, "handler2") == {"department": [waiting.number]}
     assert waits(cast, "contractor") == {}
     assert waits(cast, "outsider_handler") == {}
+
+
+def test_the_number_in_a_handlers_rail_is_what_waits_for_him_and_no_more(cast, django_assert_num_queries):
+    walk(cast, Status.DISPATCHED)
+    walk(cast, Status.ON_HOLD)
+    lifecycle.dispatch(register(cast), by=cast.by("frontdesk"), department=cast.works)
+    walk(cast, Status.COMPLETED)  # seen by him still, and the desk's to do
+    viewer = viewer_of(cast.handler)
+    viewer.can(Permission.TICKET_HANDLE)
+    with django_assert_num_queries(1):
+        assert counts(viewer)["tickets"] == 3
+    assert counts(viewer_of(cast.frontdesk))["tickets"] == 4
 
 
 def test_one_tap_takes_a_task_and_a_second_handler_reads_who_has_it(cast, as_):
