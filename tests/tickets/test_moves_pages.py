@@ -9,6 +9,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from staff.access import viewer_of
 from tests.factories import OwnerFactory, owner_actor, register, walk
 from tests.tickets.test_pictures import upload
 from tickets import lifecycle
@@ -319,6 +320,28 @@ def test_feeding_back_starts_with_the_result_and_counts_the_attempts(cast, as_):
     page = text(as_("frontdesk").get(address(ticket, "feed_back")))
     assert "已更换软管，试水无渗漏" in page
     assert "本轮已联系 1 次未果" in page
+
+
+@pytest.mark.parametrize(
+    ("source", "channel"),
+    [("phone", "phone"), ("counter", "face"), ("visit", "face"), ("wechat", "wechat"), ("patrol", "")],
+)
+def test_the_owner_is_answered_the_way_he_came(cast, source, channel):
+    ticket = walk(cast, Status.COMPLETED, source=source)
+    form = FORMS[Verb.FEED_BACK](ticket=ticket, viewer=viewer_of(cast.frontdesk))
+    assert form["channel"].initial == channel
+
+
+def test_a_web_report_without_a_number_is_answered_on_its_link(cast):
+    ticket = walk(cast, Status.COMPLETED, source="web")
+    assert FORMS[Verb.FEED_BACK](ticket=ticket, viewer=viewer_of(cast.frontdesk))["channel"].initial == ""
+    ticket.contact_phone = ""
+    assert FORMS[Verb.FEED_BACK](ticket=ticket, viewer=viewer_of(cast.frontdesk))["channel"].initial == "link"
+
+
+def test_an_anonymous_complaint_is_answered_on_its_link_however_it_came(cast):
+    ticket = walk(cast, Status.COMPLETED, kind=Kind.COMPLAINT, is_anonymous=True, source="phone")
+    assert FORMS[Verb.FEED_BACK](ticket=ticket, viewer=viewer_of(cast.frontdesk))["channel"].initial == "link"
 
 
 def test_an_unreachable_owner_is_fed_back_as_such(cast, as_):

@@ -12,7 +12,14 @@ from django.utils.translation import gettext_lazy
 from tickets import lifecycle
 from tickets.forms.base import SPOKEN, MoveForm, channels, choice_field, text_field
 from tickets.models import Event
-from tickets.statuses import Channel, Verb
+from tickets.statuses import Channel, Source, Verb
+
+CAME_BY = {
+    Source.PHONE.value: Channel.PHONE.value,
+    Source.COUNTER.value: Channel.FACE.value,
+    Source.VISIT.value: Channel.FACE.value,
+    Source.WECHAT.value: Channel.WECHAT.value,
+}
 
 
 class FeedBackForm(MoveForm):
@@ -39,10 +46,18 @@ class FeedBackForm(MoveForm):
             self.fields["channel"].choices = channels(Channel.LINK, Channel.UNREACHABLE)  # type: ignore[attr-defined]
             self.fields["channel"].initial = Channel.LINK.value
             self.fields["channel"].help_text = _("匿名投诉只能通过查询链接看到回复。")
-        elif tried:
+            return
+        self.fields["channel"].initial = self.usual_channel()
+        if tried:
             self.fields["channel"].help_text = _("本轮已联系 %(n)s 次未果。") % {"n": tried}
         else:
             self.fields["channel"].help_text = _("联系不上时，请先记录每一次“联系业主”。")
+
+    def usual_channel(self) -> str:
+        """The way the owner came; a report from the web without a number can only be answered on its link."""
+        if self.ticket.source == Source.WEB and not self.ticket.contact_phone:
+            return Channel.LINK.value
+        return CAME_BY.get(self.ticket.source, "")
 
     def call(self) -> Callable[..., Any]:
         return lifecycle.feed_back
