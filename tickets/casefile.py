@@ -31,6 +31,8 @@ HEADING = 28
 WARN_AT = 80
 # Warranty in years, from the unit's hand-over (Regulation on Quality Management of Construction Projects, art. 40).
 WARRANTY_FITTINGS, WARRANTY_WATERPROOF = 2, 5
+# Whose trade it covers, by words of the category; each company names its own. What drips is filed as plumbing too.
+WARRANTED, WATERPROOFED = ("渗漏", "防水", "给排水", "电气", "暖通"), ("渗漏", "防水", "给排水")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +181,21 @@ class CaseFile:
 
     @property
     def warranty(self) -> str:
-        """What the unit's hand-over date says about warranty, in words; empty when it is not known."""
+        """What the unit's hand-over date says about warranty, in words.
+
+        Empty when it is not known, and when this is no repair of a trade that the warranty covers.
+        """
         unit = self.ticket.unit if self.ticket.unit_id else None
-        if unit is None or unit.handed_over_on is None:
+        if unit is None or unit.handed_over_on is None or self.ticket.kind != Kind.REPAIR:
+            return ""
+        trade = self.ticket.category.name if self.ticket.category else ""
+        if not any(word in trade for word in WARRANTED):
             return ""
         years = (timezone.localdate(self.now) - unit.handed_over_on).days / 365.25
         words = {"year": unit.handed_over_on.year}
         if years < WARRANTY_FITTINGS:
             return _("%(year)s 年交付 · 在 2 年保修期内，可转开发商") % words
-        if years < WARRANTY_WATERPROOF:
+        if years < WARRANTY_WATERPROOF and any(word in trade for word in WATERPROOFED):
             return _("%(year)s 年交付 · 防水渗漏仍在 5 年保修期内") % words
         return _("%(year)s 年交付 · 已过保") % words
 

@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from shimao_service.models import Reveal
-from tests.factories import owner_actor, register, walk
+from staff.access import viewer_of
+from tests.factories import CategoryFactory, owner_actor, register, walk
 from tickets import lifecycle, permissions
 from tickets.casefile import CaseFile
 from tickets.models import Ticket
@@ -28,6 +29,39 @@ def text(response) -> str:
 
 def offered(cast, name: str, ticket: Ticket) -> list[str]:
     return [verb.value for verb in permissions.available(ticket, cast.by(name))]
+
+
+@pytest.mark.parametrize(
+    ("category", "years", "words"),
+    [
+        ("给排水", 1, "在 2 年保修期内"),
+        ("墙地面渗漏", 4, "防水渗漏仍在 5 年保修期内"),
+        ("电气", 4, "已过保"),
+        ("墙地面渗漏", 6, "已过保"),
+        ("门窗五金", 1, ""),
+    ],
+)
+def test_warranty_is_told_only_for_the_trades_it_covers(cast, category, years, words):
+    cast.unit.handed_over_on = timezone.localdate() - timedelta(days=366 * years)
+    cast.unit.save()
+    ticket = register(cast, category=CategoryFactory(name=f"户内{category}"))
+    told = CaseFile(ticket, viewer_of(cast.frontdesk)).warranty
+    assert words in told
+    assert bool(words) == bool(told)
+
+
+def test_warranty_is_no_matter_of_a_complaint(cast):
+    cast.unit.handed_over_on = timezone.localdate()
+    cast.unit.save()
+    ticket = register(cast, kind=Kind.COMPLAINT, category=CategoryFactory(kind=Kind.COMPLAINT, name="给排水"))
+    assert CaseFile(ticket, viewer_of(cast.frontdesk)).warranty == ""
+
+
+def test_where_it_is_and_where_the_owner_is_at_home_are_told_apart(cast, as_):
+    ticket = register(cast, unit=None, building=cast.building, place="3号楼外墙")
+    client = as_("frontdesk")
+    assert "报事位置 3号楼外墙" in text(client.get(ticket.get_absolute_url()))
+    assert "房屋 3-2-1502（" in text(client.get(reverse("ticket-history", args=[ticket.number])))
 
 
 # --- who sees it ----------------------------------------------------------------------------------
