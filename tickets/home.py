@@ -185,6 +185,12 @@ def taps(row: queue.Row, viewer: Viewer) -> list[str]:
     return found
 
 
+def dispatchable(sections: list[Waiting], viewer: Viewer) -> set[int]:
+    """Ids of the rows that wait for 派单 and that this person may dispatch."""
+    rows = [row.ticket for one in sections if one.section.key in ("dispatch", "returned") for row in one.rows]
+    return {ticket.pk for ticket in rows if permissions.can(Verb.DISPATCH, ticket, viewer.actor)}
+
+
 # --- numbers by project -----------------------------------------------------------------------------
 def by_project(viewer: Viewer) -> list[dict[str, Any]]:
     """Open requests of each project, the latest ones first; for those who look at more than one."""

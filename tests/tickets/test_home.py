@@ -59,6 +59,13 @@ def test_the_desk_sees_what_to_dispatch_answer_ask_and_sum_up(cast):
     assert "summary" not in waits(cast, "frontdesk2")
 
 
+def test_what_waits_for_dispatch_is_dispatched_from_the_home(cast, as_):
+    ticket = register(cast)
+    assert f"/tickets/{ticket.number}/dispatch/" in as_("frontdesk").get("/").content.decode()
+    viewer = viewer_of(cast.auditor)
+    assert homes.dispatchable(homes.waiting(viewer_of(cast.frontdesk)), viewer) == set()
+
+
 def test_who_is_stuck_in_a_lift_stands_before_a_lamp_that_is_late(cast):
     lamp = register(cast, now=timezone.now() - timedelta(hours=3))
     water = register(cast, urgency=Urgency.URGENT, now=timezone.now() - timedelta(minutes=5))

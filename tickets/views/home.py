@@ -32,6 +32,7 @@ def home(request: HttpRequest) -> HttpResponse:
         context["totals"] = homes.totals(context["projects"])
     if sections:
         context["shortcuts"] = []  # the rail has them too
+    context["dispatchable"] = homes.dispatchable(sections, viewer)
     context["shows_project"] = "projects" in context
     context["may_register"] = viewer.can(P.TICKET_REGISTER)
     return render(request, "tickets/home/desk.html", context)
