@@ -12,22 +12,22 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shimao_service.settings")
 django_application = get_wsgi_application()
 
 
-def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+def application(headers: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Django, without the one header it trips over before any of our code runs.
 
     ``Content-Type: text/plain; charset=hex`` names a codec that is none for text; Django then dies with a bare 500.
     """
-    kind, _semicolon, rest = environ.get("CONTENT_TYPE", "").partition(";")
+    kind, _semicolon, rest = headers.get("CONTENT_TYPE", "").partition(";")
     charset = next(
         (part.split("=", 1)[1] for part in rest.split(";") if part.strip().lower().startswith("charset=")), ""
     )
     if charset:
         try:
             if not codecs.lookup(charset.strip().strip('"'))._is_text_encoding:
-                environ["CONTENT_TYPE"] = kind
+                headers["CONTENT_TYPE"] = kind
         except (LookupError, ValueError):
-            environ["CONTENT_TYPE"] = kind
-    return django_application(environ, start_response)
+            headers["CONTENT_TYPE"] = kind
+    return django_application(headers, start_response)
 
 
 from django.db import connections  # noqa: E402  (needs the settings)
