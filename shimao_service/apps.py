@@ -27,7 +27,5 @@ class ShimaoServiceConfig(AppConfig):
             navigation.NavItem(
                 _("提醒发送"), "outbox", "send", shown=health.may_see_notices, group=_("管理"), order=950
             ),
-            navigation.NavItem(
-                _("导入"), "imports", "file-import", shown=imports.is_shown, group=_("管理"), order=940
-            ),
+            navigation.NavItem(_("导入"), "imports", "file-import", shown=imports.is_shown, group=_("管理"), order=940),
         )

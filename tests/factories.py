@@ -215,7 +215,8 @@ def walk(cast: SimpleNamespace, status: str, *, now: datetime | None = None, **f
             t, by=cast.by("frontdesk"), channel=Channel.PHONE, content="软管已更换，请留意", now=tick())),
         (Status.AWAITING_SUMMARY, lambda t: lifecycle.rate(t, by=owner_actor(t), grade=5, now=tick())),
         (Status.CLOSED, lambda t: lifecycle.summarise(
-            t, by=cast.by("frontdesk"), cause="软管老化", liability=Liability.PROPERTY, improvement="列入巡检", now=tick())),
+            t, by=cast.by("frontdesk"), cause="软管老化", liability=Liability.PROPERTY, improvement="列入巡检",
+            now=tick())),
     )  # fmt: skip
     for reached, step in path:
         if ticket.status == status:

@@ -124,5 +124,8 @@ def _morning_of(moment: datetime) -> datetime:
 
 
 def next_at(ticket: Any, after: datetime | None = None) -> datetime | None:
-    """The first time anything of a request (or what looks like one) falls due (later than ``after``, when given), or None."""
+    """The first time anything of a request falls due (later than ``after``, when given), or None.
+
+    What looks like a request will do: the demo's stories are no model instances.
+    """
     return next((due.at for due in schedule(ticket) if after is None or due.at > after), None)

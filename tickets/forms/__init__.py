@@ -2,7 +2,15 @@
 
 from tickets.forms.base import MoveForm
 from tickets.forms.closing import ConcludeForm, HandOverForm, JudgeForm, SummariseForm, TalkForm
-from tickets.forms.correction import AmendForm, CancelForm, LinkForm, NameSubjectsForm, RevokeLinkForm, SupplementForm, UnlinkForm
+from tickets.forms.correction import (
+    AmendForm,
+    CancelForm,
+    LinkForm,
+    NameSubjectsForm,
+    RevokeLinkForm,
+    SupplementForm,
+    UnlinkForm,
+)
 from tickets.forms.dispatching import AcceptForm, AnswerOnSpotForm, DispatchForm, ReturnForm, TransferForm
 from tickets.forms.feedback import AttemptForm, FeedBackForm, RateForm, ReopenForm
 from tickets.forms.handling import ArriveForm, CompleteForm, FollowUpForm, HoldForm, ResumeForm
@@ -11,8 +19,8 @@ FORMS: dict[str, type[MoveForm]] = {
     form.verb.value: form
     for form in (
         AcceptForm, AmendForm, AnswerOnSpotForm, ArriveForm, AttemptForm, CancelForm, CompleteForm, ConcludeForm,
-        DispatchForm, FeedBackForm, FollowUpForm, HandOverForm, HoldForm, JudgeForm, LinkForm, NameSubjectsForm, RateForm, ReopenForm,
-        ResumeForm, ReturnForm, RevokeLinkForm, SummariseForm, SupplementForm, TalkForm, TransferForm, UnlinkForm,
+        DispatchForm, FeedBackForm, FollowUpForm, HandOverForm, HoldForm, JudgeForm, LinkForm, NameSubjectsForm,
+        RateForm, ReopenForm, ResumeForm, ReturnForm, RevokeLinkForm, SummariseForm, SupplementForm, TalkForm, TransferForm, UnlinkForm,
     )
 }  # fmt: skip
 

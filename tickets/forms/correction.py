@@ -280,7 +280,10 @@ class NameSubjectsForm(MoveForm):
         help_text=gettext_lazy("姓名或工号，多人用顿号隔开；留空表示没有指明。投诉对本人及其下属不可见。"),
     )
     reason = text_field(
-        gettext_lazy("更正原因"), rows=2, message=gettext_lazy("请写明更正原因。"), placeholder=gettext_lazy("如：业主说明是哪位员工")
+        gettext_lazy("更正原因"),
+        rows=2,
+        message=gettext_lazy("请写明更正原因。"),
+        placeholder=gettext_lazy("如：业主说明是哪位员工"),
     )
 
     def prepare(self) -> None:

@@ -16,6 +16,7 @@ from tickets.lifecycle.recusal import name_subjects
 
 __all__ = [
     "accept", "amend", "answer_on_spot", "arrive", "attempt", "cancel", "complete", "conclude", "dispatch", "feed_back",
-    "follow_up", "hand_over", "hold", "judge", "link", "name_subjects", "rate", "register", "release_employee", "reopen", "resume",
-    "return_", "revoke_link", "summarise", "summarise_many", "supplement", "talk", "time_out", "transfer", "unlink",
+    "follow_up", "hand_over", "hold", "judge", "link", "name_subjects", "rate", "register", "release_employee",
+    "reopen", "resume", "return_", "revoke_link", "summarise", "summarise_many", "supplement", "talk", "time_out",
+    "transfer", "unlink",
 ]  # fmt: skip

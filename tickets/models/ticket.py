@@ -181,7 +181,9 @@ class Ticket(models.Model):
                 fields=["department", "project"], name="ticket_awaiting_department",
                 condition=Q(status=Status.DISPATCHED, handler=None),
             ),
-            models.Index(fields=["first_receiver", "status"], name="ticket_open_receiver", condition=Q(status__in=OPEN)),
+            models.Index(
+                fields=["first_receiver", "status"], name="ticket_open_receiver", condition=Q(status__in=OPEN),
+            ),
             models.Index(fields=["unit", "-created_at"], name="ticket_unit_newest"),
             models.Index(fields=["owner", "-created_at"], name="ticket_owner_newest"),
             models.Index(fields=["contact_phone"], name="ticket_contact_phone", condition=~Q(contact_phone="")),

@@ -91,7 +91,7 @@ def owner_new(request: HttpRequest) -> HttpResponse:
     viewer = viewer_of(request)
     viewer.check(Permission.OWNER_EDIT)
     unit = Unit.objects.filter(
-        viewer.scope(Permission.OWNER_EDIT), pk=lookup.number_of(request.GET.get("unit", ""))
+        viewer.scope(Permission.OWNER_EDIT), pk=lookup.number_of(request.GET.get("unit", "")) or 0
     ).first()
     initial = {"unit": unit.label, "unit_id": unit.pk} if unit else {}
     form = NewOwnerForm(request.POST or None, viewer=viewer, initial=initial)
