@@ -18,9 +18,10 @@ from tickets.forms.handling import ArriveForm, CompleteForm, FollowUpForm, HoldF
 FORMS: dict[str, type[MoveForm]] = {
     form.verb.value: form
     for form in (
-        AcceptForm, AmendForm, AnswerOnSpotForm, ArriveForm, AttemptForm, CancelForm, CompleteForm, ConcludeForm,
-        DispatchForm, FeedBackForm, FollowUpForm, HandOverForm, HoldForm, JudgeForm, LinkForm, NameSubjectsForm,
-        RateForm, ReopenForm, ResumeForm, ReturnForm, RevokeLinkForm, SummariseForm, SupplementForm, TalkForm, TransferForm, UnlinkForm,
+        AcceptForm, AmendForm, AnswerOnSpotForm, ArriveForm, AttemptForm, CancelForm, CompleteForm,
+        ConcludeForm, DispatchForm, FeedBackForm, FollowUpForm, HandOverForm, HoldForm, JudgeForm, LinkForm,
+        NameSubjectsForm, RateForm, ReopenForm, ResumeForm, ReturnForm, RevokeLinkForm, SummariseForm,
+        SupplementForm, TalkForm, TransferForm, UnlinkForm,
     )
 }  # fmt: skip
 
