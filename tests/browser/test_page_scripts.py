@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,36 +10,20 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.browser.conftest import PHONE
 from tickets.models import Ticket
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-pytestmark = [
-    pytest.mark.django_db(transaction=True, serialized_rollback=True),
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not Path(CHROMIUM).exists() and not os.environ.get("REQUIRE_BROWSER"), reason="no chromium at " + CHROMIUM
-    ),
-]
+pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True), pytest.mark.browser]
 DESCRIPTION = "厨房水管爆了，总阀拧不动"
 
 
 @pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch, live_server: Any, cast: SimpleNamespace) -> Iterator[Any]:
+def page(open_page: Callable[..., Any], cast: SimpleNamespace) -> Any:
     """The owner's form on a phone-sized screen, filled in but for the pictures."""
-    from playwright.sync_api import sync_playwright
-
-    # Playwright's event loop lives in this thread; the database is used beside it, never inside it.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
-        page.problems = []  # type: ignore[attr-defined]
-        page.on("pageerror", lambda error: page.problems.append(str(error)))  # type: ignore[attr-defined]
-        page.goto(f"{live_server.url}/report/")
-        fill(page, cast)
-        yield page
-        assert not page.problems  # type: ignore[attr-defined]
-        browser.close()
+    page = open_page(PHONE)
+    page.goto("/report/")
+    fill(page, cast)
+    return page
 
 
 def fill(page: Any, cast: SimpleNamespace) -> None:
