@@ -13,7 +13,7 @@ from tests.factories import CategoryFactory, register
 from tickets.models import Ticket, TicketLink
 from tickets.statuses import Status
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 WORDS = "厨房水管爆了，总阀拧不动"
 
 

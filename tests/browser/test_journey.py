@@ -23,7 +23,7 @@ from tickets import reminders
 from tickets.models import Ticket
 from tickets.statuses import Status
 
-pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True), pytest.mark.browser]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
 WORDS = "厨房水管爆裂，水漫到客厅"
 STORY = [

@@ -17,7 +17,7 @@ from tickets import lifecycle, links
 from tickets.models import Attachment, Rating, Ticket
 from tickets.statuses import Channel, Status
 
-pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True), pytest.mark.browser]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from PIL import Image
 from tests.browser.conftest import PHONE
 from tickets.models import Ticket
 
-pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True), pytest.mark.browser]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 DESCRIPTION = "厨房水管爆了，总阀拧不动"
 
 

@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
 MORNING = datetime(2026, 11, 23, 2, 20, tzinfo=UTC)  # 10:20 in Shanghai
 
-in_browser = [pytest.mark.django_db(transaction=True, serialized_rollback=True), pytest.mark.browser]
+in_browser = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
 
 @pytest.fixture
