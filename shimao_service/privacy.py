@@ -29,14 +29,6 @@ def mask_phone(phone: str) -> str:
     return f"****{digits[-3:]}" if digits else ""
 
 
-def mask_text(text: str, *names: str) -> str:
-    """A passage with the given names masked, for words that travel (group messages, public pages)."""
-    for name in names:
-        if name:
-            text = text.replace(name, mask_name(name))
-    return text
-
-
 def record_reveal(*, user: settings.AUTH_USER_MODEL, subject: str, reason: str, now: datetime | None = None) -> Reveal:  # type: ignore[name-defined]
     """Write down that ``user`` was shown ``subject`` unmasked. Raises ``Invalid`` without a reason."""
     reason = reason.replace("\x00", "").strip()

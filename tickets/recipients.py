@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from staff.access import holders, viewer_of
+from staff.access import holders
 from staff.models import Employee
 from staff.permissions import Permission
 from tickets.models import Ticket
@@ -79,10 +79,6 @@ class Audience:
 
     def subject_employees(self) -> list[Employee]:
         return [subject.employee for subject in self.ticket.subjects.select_related("employee")]
-
-
-def sees_any(employee: Employee, project_id: int) -> bool:
-    return viewer_of(employee).can(Permission.TICKET_VIEW_ALL, project_id)
 
 
 def addresses(employees: Iterable[Employee]) -> list[str]:

@@ -69,7 +69,6 @@ FINAL = (Status.CLOSED, Status.CANCELLED)
 OPEN = tuple(status for status in Status if status not in FINAL)
 # The work itself is still to be done; a cancellation is legal only before it is.
 BEFORE_COMPLETED = (Status.REGISTERED, Status.DISPATCHED, Status.IN_PROGRESS, Status.ON_HOLD)
-AFTER_WORK = (Status.COMPLETED, Status.FED_BACK, Status.AWAITING_SUMMARY)
 
 
 class Waits(models.TextChoices):

@@ -2,7 +2,6 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from staff.models.employee import Employee
@@ -55,6 +54,3 @@ class RoleGrant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.employee} {self.role}"
-
-
-COMPANY_WIDE = Q(project=None)

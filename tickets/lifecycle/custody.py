@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from shimao_service.actors import Actor
@@ -105,7 +104,3 @@ def open_work(employee: Employee) -> dict[str, int]:
             handler=employee, status__in=(Status.DISPATCHED, Status.IN_PROGRESS, Status.ON_HOLD)
         ).count(),
     }
-
-
-def last_day(now: datetime | None = None) -> date:
-    return timezone.localdate(now)

@@ -87,6 +87,3 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
 
     def for_page(self) -> TicketQuerySet:
         return self.with_people().select_related("owner", "payer", "summary__written_by")
-
-    def handled_by(self, employee: Any) -> TicketQuerySet:
-        return self.filter(handler=employee)
