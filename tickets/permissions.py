@@ -96,6 +96,17 @@ RULES: dict[str, Rule] = {
     Verb.LINK: Rule((Way(P.TICKET_DISPATCH), Way(P.TICKET_FOLLOW_UP))),
     Verb.UNLINK: Rule((Way(P.TICKET_DISPATCH), Way(P.TICKET_FOLLOW_UP))),
     Verb.REVOKE_LINK: Rule((Way(P.TICKET_OVERSEE), Way(P.TICKET_FEED_BACK))),
+    # 催单 by the owner, 催办 by staff, 督办 by the manager.
+    Verb.URGE: Rule((Way(P.TICKET_URGE),), owner=True),
+    Verb.ANSWER_URGE: Rule(
+        (Way(P.TICKET_HANDLE, is_handler), Way(P.TICKET_FOLLOW_UP), Way(None, is_first_receiver)),
+    ),
+    Verb.OVERSEE: Rule((Way(P.TICKET_SUPERVISE),), system=True),
+    Verb.ESCALATE: Rule((), system=True),
+    Verb.ACKNOWLEDGE: Rule((Way(None),)),
+    Verb.RECLOCK: Rule((Way(P.TERMS_MANAGE),), system=True),
+    Verb.REFER: Rule((Way(P.TICKET_REGISTER), Way(P.TICKET_AMEND))),
+    Verb.REPLY_AUTHORITY: Rule((Way(P.TICKET_FEED_BACK), Way(P.TICKET_OVERSEE), Way(None, is_first_receiver))),
 }
 
 
@@ -189,7 +200,8 @@ LIKELY = (
     Verb.CONCLUDE, Verb.ACCEPT, Verb.ARRIVE, Verb.COMPLETE, Verb.RESUME, Verb.DISPATCH, Verb.ANSWER_ON_SPOT,
     Verb.FEED_BACK, Verb.RATE, Verb.SUMMARISE, Verb.FOLLOW_UP, Verb.HOLD, Verb.TRANSFER, Verb.RETURN, Verb.ATTEMPT,
     Verb.JUDGE, Verb.REOPEN, Verb.AMEND, Verb.SUPPLEMENT, Verb.LINK, Verb.TALK, Verb.HAND_OVER,
-    Verb.NAME_SUBJECTS, Verb.REVOKE_LINK, Verb.CANCEL,
+    Verb.NAME_SUBJECTS, Verb.REVOKE_LINK, Verb.CANCEL, Verb.ANSWER_URGE, Verb.URGE, Verb.OVERSEE, Verb.REFER,
+    Verb.REPLY_AUTHORITY,
 )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """What an owner is promised, in words: on the form, on the receipt, and beside the progress.
 
 The numbers are those of :mod:`tickets.deadlines`; here they become sentences, and the hours in which
-ordinary requests are attended to are taken into account (practice.md: service time 08:30–20:00, every day).
+ordinary requests are attended to are taken into account.
 """
 
 from __future__ import annotations

@@ -125,6 +125,14 @@ class Verb(models.TextChoices):
     LINK = "link", _("关联")
     UNLINK = "unlink", _("取消关联")
     REVOKE_LINK = "revoke_link", _("作废查询链接")
+    URGE = "urge", _("催办")
+    ANSWER_URGE = "answer_urge", _("答复催办")
+    OVERSEE = "oversee", _("督办")
+    ESCALATE = "escalate", _("升级提醒")
+    ACKNOWLEDGE = "acknowledge", _("确认知悉")
+    RECLOCK = "reclock", _("时限重算")
+    REFER = "refer", _("登记转办")
+    REPLY_AUTHORITY = "reply_authority", _("正式回复转办单位")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +200,15 @@ MOVES: dict[str, Move] = {
         Move(Verb.LINK, (*OPEN, Status.CLOSED)),
         Move(Verb.UNLINK, (*OPEN, Status.CLOSED)),
         Move(Verb.REVOKE_LINK, tuple(Status)),
+        # None of these moves it: they are words about it, and each leaves its event.
+        Move(Verb.URGE, OPEN),
+        Move(Verb.ANSWER_URGE, (*OPEN, Status.CLOSED)),
+        Move(Verb.OVERSEE, OPEN),
+        Move(Verb.ESCALATE, OPEN),
+        Move(Verb.ACKNOWLEDGE, tuple(Status)),
+        Move(Verb.RECLOCK, OPEN),
+        Move(Verb.REFER, OPEN),
+        Move(Verb.REPLY_AUTHORITY, (*OPEN, Status.CLOSED)),
     )
 }
 
@@ -288,6 +305,43 @@ class ClockName(models.TextChoices):
     RESOLUTION = "resolution", _("办结")
 
 
+class LimitUnit(models.TextChoices):
+    """The unit of a limit. h and sh are counted in minutes, wd in days: "n wd" ends at the close of the n-th working
+    day after the day of receipt."""
+
+    NATURAL = "h", _("自然时间")
+    SERVICE = "sh", _("服务时间")
+    WORKING = "wd", _("工作日")
+
+
+class Rung(models.TextChoices):
+    """The rungs of the ladder that a missed promise climbs."""
+
+    HANDLER = "handler", _("责任人")
+    SUPERVISOR = "supervisor", _("主管")
+    MANAGER = "manager", _("项目经理")
+    COMPANY = "company", _("公司")
+
+
+class StepBasis(models.TextChoices):
+    PERCENT = "percent", _("占时限的百分比")
+    HOURS = "hours", _("超时后小时数")
+
+
+class Oversight(models.TextChoices):
+    """Why a request is overseen by the manager (督办)."""
+
+    MANAGER = "manager", _("经理督办")
+    URGED = "urged", _("业主三次催单")
+    COLLECTIVE = "collective", _("群诉")
+    REPEATED = "repeated", _("30 天内第三次")
+
+
+# A request passed on by one of these carries their number and their deadline.
+AUTHORITIES = (Source.HOTLINE_12345, Source.GOVERNMENT, Source.HEAD_OFFICE, Source.COMMITTEE)
+# The same unit and category again within so many days is a repeat.
+REPEAT_DAYS = 30
+
 # A closed request can be taken up again, and a late grade is still kept, for this long.
 REOPEN_DAYS = 30
 # Rounds that must have left the owner dissatisfied before a manager may conclude.
@@ -313,4 +367,9 @@ CLAUSE_OF: dict[str, str] = {
     Verb.TALK: "A6.4",
     Verb.CONCLUDE: "A6.4",
     Verb.SUMMARISE: "B6.5",
+    Verb.URGE: "B6.3",
+    Verb.ANSWER_URGE: "B6.4",
+    Verb.OVERSEE: "B6.3",
+    Verb.ESCALATE: "B6.3",
+    Verb.REPLY_AUTHORITY: "B6.4",
 }

@@ -18,7 +18,7 @@ from tickets.models import Building, Category, Ticket, Unit
 from tickets.promises import span
 from tickets.statuses import BEFORE_COMPLETED, URGENCY_RANK, ClockName, Kind, Status, Urgency
 
-# Words that cannot wait, whatever the category (practice.md: fire, people trapped, gas; burst pipe, back-flow).
+# Words that cannot wait, whatever the category (fire, people trapped, gas; burst pipe, back-flow).
 CRITICAL_WORDS = (
     "着火",
     "起火",

@@ -55,6 +55,8 @@ class Notice(models.Model):
     # "track:81": a registered maker turns it into an address when sending, so that no token is stored.
     link = models.TextField(_("外部链接"), blank=True)
     about = models.TextField(_("关于"), blank=True)
+    # Whose supervisors may look it up later: "project:3". This floor knows no projects.
+    scope = models.TextField(_("范围"), blank=True, db_default="")
     urgent = models.BooleanField(_("紧急"), db_default=False)
     created_at = models.DateTimeField(_("产生时间"))
 
@@ -68,6 +70,14 @@ class Notice(models.Model):
     sent_at = models.DateTimeField(_("发送时间"), null=True, blank=True)
     error = models.TextField(_("原因"), blank=True, db_default="")
     read_at = models.DateTimeField(_("阅读时间"), null=True, blank=True)
+    # An emergency stays on the screen of whoever must know of it, until they say that they do.
+    must_acknowledge = models.BooleanField(_("须确认"), db_default=False)
+    acknowledged_at = models.DateTimeField(_("确认时间"), null=True, blank=True)
+    # Several to one reader in a short span leave as one letter: the first of them carries the others.
+    folded_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="folded", db_index=False,
+        verbose_name=_("并入"),
+    )
     # Who sent it again or let it be, after it was dead or uncertain.
     handled_at = models.DateTimeField(_("处理时间"), null=True, blank=True)
     handled_by = models.ForeignKey(
@@ -127,6 +137,10 @@ class Notice(models.Model):
                 name="notice_read_in_inbox",
             ),
             models.CheckConstraint(
+                condition=Q(acknowledged_at__isnull=True) | Q(channel=INBOX, must_acknowledge=True),
+                name="notice_acknowledged_in_inbox",
+            ),
+            models.CheckConstraint(
                 condition=Q(handled_at__isnull=True, handled_by__isnull=True)
                 | Q(handled_at__isnull=False, handled_by__isnull=False),
                 name="notice_handled_by_somebody",
@@ -147,7 +161,16 @@ class Notice(models.Model):
                 name="notice_unread",
                 condition=Q(channel="inbox", status="sent", read_at__isnull=True),
             ),
+            models.Index(
+                fields=["recipient"],
+                name="notice_unacknowledged",
+                condition=Q(
+                    channel="inbox", status="sent", must_acknowledge=True, acknowledged_at__isnull=True
+                ),
+            ),
             models.Index(fields=["about"], name="notice_about", condition=~Q(about="")),
+            models.Index(fields=["scope", "-id"], name="notice_history", condition=~Q(scope="")),
+            models.Index(fields=["folded_into"], name="notice_folded", condition=Q(folded_into__isnull=False)),
         ]  # fmt: skip
 
     def __str__(self) -> str:

@@ -4,6 +4,8 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from shimao_service.models import WorkCalendar
+
 CODE = RegexValidator(r"^[A-Za-z0-9_-]{1,20}$", _("编码只能用字母、数字、短横线和下划线，最多 20 个字符。"))
 
 
@@ -21,6 +23,10 @@ class Project(models.Model):
     address = models.CharField(_("地址"), max_length=120, blank=True)
     service_phone = models.CharField(_("服务电话"), max_length=20, blank=True)
     is_active = models.BooleanField(_("在管"), default=True)
+    # None: the company's default calendar.
+    calendar = models.ForeignKey(
+        WorkCalendar, on_delete=models.PROTECT, null=True, blank=True, related_name="projects", verbose_name=_("日历")
+    )
 
     class Meta:
         verbose_name = _("项目")

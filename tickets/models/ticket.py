@@ -9,6 +9,7 @@ from django.db.models.functions import Reverse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from shimao_service.models import CalendarVersion
 from shimao_service.privacy import mask_name, mask_phone
 from staff.models import Department, Employee, Project
 from tickets.models.category import Category
@@ -24,7 +25,9 @@ from tickets.statuses import (
     HoldReason,
     Kind,
     Level,
+    LimitUnit,
     Mood,
+    Oversight,
     Source,
     Status,
     Step,
@@ -107,6 +110,19 @@ class Ticket(models.Model):
     closed_at = models.DateTimeField(_("办结时间"), null=True, blank=True)
     cancelled_by_owner = models.BooleanField(_("业主撤销"), default=False)
 
+    # --- by which terms: versions never change, so that every due time can be computed again ---
+    policy_version = models.ForeignKey(
+        "tickets.PolicyVersion", on_delete=models.PROTECT, related_name="+", verbose_name=_("时限版本")
+    )
+    calendar_version = models.ForeignKey(
+        CalendarVersion, on_delete=models.PROTECT, related_name="+", verbose_name=_("日历版本")
+    )
+    # The manager oversees it (督办), since when and why.
+    overseen_at = models.DateTimeField(_("督办时间"), null=True, blank=True)
+    oversight = models.CharField(_("督办原因"), max_length=10, choices=Oversight, blank=True)
+    # Which time it is for this unit and category within thirty days; 1 is the first.
+    occurrence = models.PositiveSmallIntegerField(_("第几次"), default=1)
+
     # --- how it went ---
     grade = models.PositiveSmallIntegerField(_("评价"), null=True, blank=True)
     dissatisfied_rounds = models.PositiveSmallIntegerField(_("不满意轮数"), default=0)
@@ -163,6 +179,10 @@ class Ticket(models.Model):
                 condition=Q(status_at__gte=F("created_at")) & Q(last_event_at__gte=F("status_at")),
                 name="ticket_times_in_order",
             ),
+            models.CheckConstraint(
+                condition=Q(overseen_at=None, oversight="") | (Q(overseen_at__isnull=False) & ~Q(oversight="")),
+                name="ticket_overseen_for_a_reason",
+            ),
             models.CheckConstraint(condition=Q(round__gte=1) & Q(version__gte=1), name="ticket_counts_from_one"),
         ]
         indexes = [
@@ -187,6 +207,13 @@ class Ticket(models.Model):
             models.Index(fields=["unit", "-created_at"], name="ticket_unit_newest"),
             models.Index(fields=["owner", "-created_at"], name="ticket_owner_newest"),
             models.Index(fields=["contact_phone"], name="ticket_contact_phone", condition=~Q(contact_phone="")),
+            models.Index(
+                fields=["project", "-overseen_at"], name="ticket_overseen",
+                condition=Q(status__in=OPEN, overseen_at__isnull=False),
+            ),
+            models.Index(
+                fields=["policy_version", "id"], name="ticket_open_policy", condition=Q(status__in=OPEN),
+            ),
             # People give the last digits; a web form's name belongs to no owner in the books.
             models.Index(
                 OpClass(Reverse("contact_phone"), name="text_pattern_ops"), name="ticket_phone_tail",
@@ -257,8 +284,13 @@ class Clock(models.Model):
     paused_at = models.DateTimeField(_("暂停于"), null=True, blank=True)
     # The round ended (reopened, cancelled, concluded) before it was met: it runs no more.
     stopped_at = models.DateTimeField(_("终止于"), null=True, blank=True)
-    # Minutes given, for the bar that shows how much is used.
-    minutes = models.PositiveIntegerField(_("时限（分钟）"))
+    # The limit as the policy gives it: minutes for h and sh, days for wd.
+    amount = models.PositiveIntegerField(_("时限"))
+    unit = models.CharField(_("单位"), max_length=2, choices=LimitUnit)
+    # When 80 % of it is used, in its own unit.
+    warn_at = models.DateTimeField(_("预警"))
+    # What the owner was promised, where something was; the due time is our own target.
+    promise_at = models.DateTimeField(_("承诺时间"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("时限")

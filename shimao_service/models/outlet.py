@@ -1,0 +1,84 @@
+"""Ways out of the house that people set up: group robots and webhooks, with what became of them."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from encrypted_fields.fields import EncryptedTextField
+
+from shimao_service.models.notice import Notice
+
+
+class OutletKind(models.TextChoices):
+    WECOM = "wecom", _("企业微信群机器人")
+    DINGTALK = "dingtalk", _("钉钉群机器人")
+    FEISHU = "feishu", _("飞书群机器人")
+    APPRISE = "apprise", _("其他（Apprise 地址）")
+    WEBHOOK = "webhook", _("Webhook")
+
+
+class Outlet(models.Model):
+    """A group robot (``robot:<id>``) or another system's address (``webhook:<id>``). Secrets are kept encrypted
+    and never shown again."""
+
+    kind = models.CharField(_("类型"), max_length=10, choices=OutletKind)
+    name = models.CharField(_("名称"), max_length=40, unique=True)
+    # "" is the whole company, else such as "project:3": this floor knows no projects.
+    scope = models.CharField(_("范围"), max_length=30, blank=True)
+    # A robot's whole address, or a webhook's.
+    address = EncryptedTextField(_("地址"))
+    # What a webhook's signature, or a robot's "signed" mode, is made with.
+    secret = EncryptedTextField(_("密钥"), blank=True, null=True)  # noqa: DJ001  (the field stores "" as NULL)
+    topics = ArrayField(models.CharField(max_length=40), default=list, blank=True, verbose_name=_("发送内容"))
+    per_minute = models.PositiveSmallIntegerField(_("每分钟最多"), default=20)
+    is_active = models.BooleanField(_("启用"), default=True)
+    made_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
+    tested_at = models.DateTimeField(_("上次测试"), null=True, blank=True)
+    test_passed = models.BooleanField(_("测试通过"), null=True, blank=True)
+    test_answer = models.TextField(_("测试结果"), blank=True)
+
+    class Meta:
+        verbose_name = _("渠道")
+        verbose_name_plural = _("渠道")
+        ordering = ["kind", "name"]
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=OutletKind.values), name="outlet_kind_known"),
+            models.CheckConstraint(condition=Q(per_minute__gte=1), name="outlet_sends_something"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OutletMinute(models.Model):
+    """How many letters went to one receiver in one minute: what keeps a robot under its limit, on many hosts."""
+
+    receiver = models.TextField(_("收件方"))
+    minute = models.DateTimeField(_("分钟"))
+    count = models.PositiveIntegerField(_("条数"))
+
+    class Meta:
+        verbose_name = _("发送频率")
+        verbose_name_plural = _("发送频率")
+        constraints = [models.UniqueConstraint(fields=["receiver", "minute"], name="outlet_minute_once")]
+
+
+class Attempt(models.Model):
+    """One try of a webhook or a robot, as operations see it: what was answered, how long it took."""
+
+    outlet = models.ForeignKey(Outlet, on_delete=models.CASCADE, related_name="attempts")
+    notice = models.ForeignKey(Notice, on_delete=models.SET_NULL, null=True, blank=True, related_name="attempts_made")
+    at = models.DateTimeField(_("时间"))
+    status = models.PositiveSmallIntegerField(_("状态码"), null=True, blank=True)
+    milliseconds = models.PositiveIntegerField(_("耗时（毫秒）"))
+    answer = models.TextField(_("应答"), blank=True)
+    is_test = models.BooleanField(_("测试"), default=False)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+
+    class Meta:
+        verbose_name = _("发送记录")
+        verbose_name_plural = _("发送记录")
+        indexes = [models.Index(fields=["outlet", "-id"], name="attempt_latest")]
