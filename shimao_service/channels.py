@@ -3,6 +3,7 @@
 * it returns: the other side took it;
 * :class:`NotSent`: surely not sent, and worth another try;
 * :class:`Refused`: surely not sent, and another try would end the same;
+* :class:`Later`: it was not even tried, because this receiver has had enough for now; no attempt is counted;
 * anything else: nobody can know, so nobody sends it again by itself.
 """
 
@@ -12,6 +13,7 @@ import smtplib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parseaddr
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -29,6 +31,14 @@ class NotSent(Exception):
 
 class Refused(Exception):
     """Surely not sent, and trying again would not help. The text is for operations."""
+
+
+class Later(Exception):
+    """Not tried: the letter must wait until ``until`` (aware), and that is no attempt of its own."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(until)
+        self.until = until
 
 
 @dataclass(frozen=True, slots=True)
