@@ -12,12 +12,16 @@ from tickets.statuses import ClockName, Kind, LimitUnit, Rung, Urgency
 
 
 class Policy(models.Model):
-    """A set of limits: 基础, 标准, 高端, or a project's own."""
+    """A set of limits: 基础, 标准, 高端, another of the company's, or a project's own."""
 
     code = models.CharField(_("编码"), max_length=20, unique=True)
     name = models.CharField(_("名称"), max_length=40, unique=True)
     order = models.PositiveSmallIntegerField(_("排序"), default=100)
     is_default = models.BooleanField(_("默认"), default=False)
+    # Whose own it is; None: the company's, for any project to choose.
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, null=True, blank=True, related_name="policies", verbose_name=_("所属项目")
+    )
 
     class Meta:
         verbose_name = _("时限标准")
@@ -25,6 +29,7 @@ class Policy(models.Model):
         ordering = ["order", "code"]
         constraints = [
             models.UniqueConstraint(fields=["is_default"], condition=Q(is_default=True), name="policy_one_default"),
+            models.CheckConstraint(condition=Q(is_default=False) | Q(project=None), name="policy_default_is_company"),
         ]
 
     def __str__(self) -> str:
@@ -126,6 +131,7 @@ class TermsChange(models.Model):
     made_at = models.DateTimeField(_("创建时间"))
     made_by = models.ForeignKey(Employee, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     decided_at = models.DateTimeField(_("确认时间"), null=True, blank=True)
+    decided_by = models.ForeignKey(Employee, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     finished_at = models.DateTimeField(_("完成时间"), null=True, blank=True)
     # The worker's place: everything up to this request is counted or done.
     cursor = models.BigIntegerField(default=0)
@@ -134,6 +140,8 @@ class TermsChange(models.Model):
     changed = models.PositiveIntegerField(_("时限有变"), default=0)
     becomes_late = models.PositiveIntegerField(_("将变为超时"), default=0)
     no_longer_late = models.PositiveIntegerField(_("将不再超时"), default=0)
+    # Requests whose times could not be computed: left as they were, and shown.
+    failed = models.PositiveIntegerField(_("未能计算"), default=0)
     # The first of those that become late, for people to look at: [{"number", "was", "will"}].
     sample = models.JSONField(default=list, blank=True)
 
