@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from tests.factories import make_cast
+from tickets import policies
 from tickets.lifecycle import gate
 
 
@@ -15,6 +16,7 @@ from tickets.lifecycle import gate
 def fresh_clauses() -> None:
     """Clause ids are kept in the process; between tests the tables start anew."""
     gate.forget_clauses()
+    policies.forget()
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from staff.access import Viewer
 from tickets import contacts, custody, discretion, permissions, timeline
 from tickets.custody import Graded, Span
 from tickets.models import Attachment, Clock, Event, Ticket, TicketLink, TicketSubject
+from tickets.promises import span
 from tickets.statuses import ClockName, Kind, Status, Verb
 
 HEADING = 28
@@ -47,6 +48,11 @@ class ClockView:
     @property
     def label(self) -> str:
         return str(ClockName(self.clock.name).label)
+
+    @property
+    def limit(self) -> str:
+        """``服务时间 30 分钟``."""
+        return span(self.clock.amount, self.clock.unit)
 
 
 def seen_ticket(viewer: Viewer, number: str) -> Ticket:

@@ -1,32 +1,42 @@
-"""How long each step may take, and when it is late: pure functions of facts and history.
+"""When each step is due, and whether it is late: pure functions of terms, facts and history.
 
-Limits are the 标准 preset, counted in elapsed time. :func:`due_time` is the one place that turns a start and
-a limit into an instant; calendars and presets replace it.
+The terms are a policy's limits and a project's calendar (:mod:`tickets.limits`), both versions that never
+change; the facts are what the request is; the history is its events. Nothing here reads a database or a clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
-from tickets.statuses import STOPS_CLOCKS, ClockName, Kind, Level, Status, Urgency, Verb
+from shimao_service import working_time
+from shimao_service.working_time import NATURAL
+from tickets.limits import Allowance, Terms, is_grave
+from tickets.statuses import STOPS_CLOCKS, ClockName, Kind, Status, Verb
 
-MINUTE, HOUR, DAY = 1, 60, 24 * 60
+# At this share of a limit its holder is warned (建议值); the other steps are settings (see EscalationStep).
+WARN_AT = 80
+
+TermsOf = Callable[[int, int], Terms]
+Pauses = Sequence[tuple[datetime, datetime | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the limits depend on."""
+    """What the limits depend on. Terms are named by the ids of their versions."""
 
     kind: str
     urgency: str
     level: str = ""
     is_collective: bool = False
     appointment_at: datetime | None = None
+    authority_due_at: datetime | None = None
+    policy_version: int = 0
+    calendar_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +52,24 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class ClockState:
-    """A clock of a round as it stands. Times are aware; ``minutes`` is the limit."""
+    """A clock of a round as it stands. Times are aware; ``amount`` is minutes (h, sh) or days (wd).
+
+    ``due_at`` is our target, or an authority's deadline where that is earlier (``by_authority``);
+    ``promise_at`` what the owner was told, if anything; ``warn_at`` when 80 % of the target is used.
+    """
 
     name: str
     round: int
     started_at: datetime
     due_at: datetime
-    minutes: int
+    amount: int
+    unit: str
+    warn_at: datetime
+    promise_at: datetime | None = None
     met_at: datetime | None = None
     paused_at: datetime | None = None
     stopped_at: datetime | None = None
+    by_authority: bool = False
 
     @property
     def is_running(self) -> bool:
@@ -63,42 +81,31 @@ class ClockState:
         return end > self.due_at
 
 
-def limits(facts: Facts) -> dict[str, int]:
-    """Minutes by clock name for the standard preset; a clock that is absent does not run.
+def allowances(facts: Facts, terms: Terms) -> Mapping[str, Allowance]:
+    """The limits that apply, by clock; a clock that is absent does not run.
 
-    >>> limits(Facts("repair", "urgent"))
-    {'response': 10, 'on_site': 30, 'resolution': 1440}
+    On site "as booked" is a limit of nothing: it applies only where something is booked. An authority's deadline
+    gives even a request without one a resolution to be in time for.
     """
-    kind, urgency = facts.kind, facts.urgency
-    if kind == Kind.PRAISE:
-        return {}
-    if urgency == Urgency.CRITICAL:
-        # Until safe: there is no promise on the resolution.
-        return {ClockName.RESPONSE.value: 2, ClockName.ON_SITE.value: 5} if kind == Kind.REPAIR else {"response": 2}
-    if kind == Kind.REPAIR:
-        if urgency == Urgency.URGENT:
-            return {"response": 10, "on_site": 30, "resolution": DAY}
-        booked = {"on_site": 0} if facts.appointment_at else {}
-        return {"response": 30, **booked, "resolution": 2 * DAY}
-    if kind == Kind.COMPLAINT:
-        if facts.is_collective or facts.level == Level.MAJOR:
-            return {"response": 15, "answer": 4 * HOUR, "resolution": 3 * DAY}
-        return {"response": 30, "answer": DAY, "resolution": 3 * DAY}
-    if kind == Kind.CONSULTATION:
-        return {"response": 4 * HOUR, "resolution": DAY}
-    return {"response": DAY, "resolution": 7 * DAY}
+    given = dict(terms.limits.of(facts.kind, facts.urgency, is_grave(facts.kind, facts.level, facts.is_collective)))
+    on_site = given.get(ClockName.ON_SITE)
+    if on_site is not None and on_site.amount == 0 and facts.appointment_at is None:
+        del given[ClockName.ON_SITE]
+    if facts.authority_due_at is not None and facts.kind != Kind.PRAISE and ClockName.RESOLUTION not in given:
+        given[ClockName.RESOLUTION.value] = Allowance(ClockName.RESOLUTION.value, 0, AUTHORITY)
+    return given
 
 
-def due_time(start: datetime, minutes: int) -> datetime:
-    """The instant ``minutes`` after ``start``."""
-    return start + timedelta(minutes=minutes)
+# The unit of a resolution that only an authority asks for: nothing of ours is counted.
+AUTHORITY = ""
 
 
-def clocks(facts: Facts, created_at: datetime, history: Sequence[Happening]) -> list[ClockState]:
+def clocks(facts: Facts, created_at: datetime, history: Sequence[Happening], terms_of: TermsOf) -> list[ClockState]:
     """Every clock of every round, from the events alone.
 
-    ``facts`` are today's; amendments in the history are undone to learn what was promised before. Due times
-    always count from the round's start (an appointment, where there is one, for on-site and resolution).
+    ``facts`` are today's; amendments and changes of terms in the history are undone to learn what held before.
+    Due times always count from the round's start (an appointment, where there is one, for on-site and
+    resolution). ``terms_of(policy_version, calendar_version)`` gives the terms of two versions.
     """
     regimes = _regimes(facts, history)
     states: list[ClockState] = []
@@ -107,8 +114,13 @@ def clocks(facts: Facts, created_at: datetime, history: Sequence[Happening]) -> 
         own = [happening for happening in history if happening.round == number]
         start = created_at if number == 1 else min((h.at for h in own if h.verb == Verb.REOPEN), default=created_at)
         end = next((h.at for h in history if h.round == number + 1), None)
-        states.extend(_round(regimes, number, start, end, own))
+        states.extend(_round(regimes, number, start, end, own, terms_of))
     return states
+
+
+# What changes the facts says so in its event: {"changes": {name: [old, new]}}.
+CHANGES_FACTS = (Verb.AMEND, Verb.RECLOCK, Verb.REFER)
+TIMES = ("appointment_at", "authority_due_at")
 
 
 def _regimes(facts: Facts, history: Sequence[Happening]) -> list[tuple[datetime | None, Facts]]:
@@ -116,13 +128,14 @@ def _regimes(facts: Facts, history: Sequence[Happening]) -> list[tuple[datetime 
     regimes: list[tuple[datetime | None, Facts]] = [(None, facts)]
     current = facts
     for happening in reversed(history):
-        if happening.verb != Verb.AMEND:
+        if happening.verb not in CHANGES_FACTS:
             continue
         changes = happening.data.get("changes", {})
         old = {name: values[0] for name, values in changes.items() if name in Facts.__dataclass_fields__}
         if old:
-            if isinstance(old.get("appointment_at"), str):
-                old["appointment_at"] = parse_datetime(old["appointment_at"])
+            for name in TIMES:
+                if isinstance(old.get(name), str):
+                    old[name] = parse_datetime(old[name])
             current = replace(current, **old)
             regimes.insert(0, (happening.at, current))
     return regimes
@@ -134,77 +147,115 @@ def _round(
     start: datetime,
     end: datetime | None,
     own: Sequence[Happening],
+    terms_of: TermsOf,
 ) -> Iterable[ClockState]:
     final = regimes[-1][1]
     met = _met(final, own)
     stopped = end or next((h.at for h in own if h.verb in (Verb.CANCEL, Verb.CONCLUDE)), None)
     pauses = _pauses(own)
-    names = {name for _until, facts in regimes for name in limits(facts)}
+    known = [
+        (until, facts, terms, allowances(facts, terms))
+        for until, facts in regimes
+        for terms in (terms_of(facts.policy_version, facts.calendar_version),)
+    ]
     for name in (clock.value for clock in ClockName):
-        if name not in names:
-            continue
         state = None
-        for until, facts in regimes:
-            given = limits(facts).get(name)
-            if given is None:
+        for until, facts, terms, given in known:
+            allowance = given.get(name)
+            if allowance is None:
                 settled = met.get(name) or stopped
                 if until is not None and settled is not None and settled <= until:
                     break  # it was over before anybody promised this
                 continue
-            state = _clock(facts, number, name, given, start, met.get(name), stopped, pauses)
+            state = _clock(facts, terms, number, allowance, start, met.get(name), stopped, pauses)
             # What was already kept or broken when the promise changed stays so: softening it erases no breach,
             # and nobody is late against a promise that was not known yet.
             settled = state.met_at or state.stopped_at
             if until is not None and (until > state.due_at or (settled is not None and settled <= until)):
                 break
-        if state is not None and (name in limits(final) or state.is_late(regimes_end(regimes))):
+        if state is not None and (name in known[-1][3] or state.is_late(_last_change(regimes))):
             yield state
 
 
-def regimes_end(regimes: Sequence[tuple[datetime | None, Facts]]) -> datetime:
-    """When the last amendment took effect: a clock that the present facts lack is kept only if it broke before."""
-    times = [until for until, _facts in regimes if until is not None]
-    return max(times)
+def _last_change(regimes: Sequence[tuple[datetime | None, Facts]]) -> datetime:
+    """When the last change took effect: a clock that the present facts lack is kept only if it broke before."""
+    return max(until for until, _facts in regimes if until is not None)
 
 
 def _clock(
     facts: Facts,
+    terms: Terms,
     number: int,
-    name: str,
-    minutes: int,
+    allowance: Allowance,
     start: datetime,
     met_at: datetime | None,
     stopped_at: datetime | None,
-    pauses: Sequence[tuple[datetime, datetime | None]],
+    pauses: Pauses,
 ) -> ClockState:
-    begins = start
-    if facts.appointment_at and facts.appointment_at > start and name in (ClockName.ON_SITE, ClockName.RESOLUTION):
-        begins = facts.appointment_at
-    due = due_time(begins, minutes)
-    paused_at = None
-    for since, until in pauses:
-        if met_at and since >= met_at:
-            break
-        if since > due:
-            continue  # it was late before it rested
-        if until is None:
-            if not met_at and not stopped_at:
-                paused_at = since
-            break
-        if until > begins:
-            due += until - max(since, begins)
-    if met_at or (stopped_at and not met_at):
-        paused_at = None
+    name, calendar = allowance.clock, terms.calendar
+    begins = beginning(facts, name, start)
+    over = met_at or stopped_at
+    own = [(since, until) for since, until in pauses if over is None or since < over]
+    closed = [(since, until) for since, until in own if until is not None]
+    resting = next((since for since, until in own if until is None), None) if over is None else None
+    if allowance.unit == AUTHORITY:
+        due = warn = None
+    else:
+        budget = working_time.budget(calendar, allowance.unit, begins, allowance.amount)
+        due = working_time.add(calendar, allowance.unit, begins, budget, closed)
+        warn = working_time.add(calendar, allowance.unit, begins, budget * WARN_AT / 100, closed)
+    promise = None
+    if allowance.promise == (allowance.amount, allowance.unit):
+        promise = due
+    elif allowance.promise is not None:
+        amount, unit = allowance.promise
+        promise = working_time.due(calendar, unit, begins, amount, closed)
+    paused_at = resting if due is not None and resting is not None and resting < due else None
+    by_authority = False
+    theirs = facts.authority_due_at if name == ClockName.RESOLUTION else None
+    if theirs is not None and (due is None or theirs < due or paused_at is not None):
+        # Theirs does not stop while ours rests; before we even began it is due at once.
+        due, paused_at, by_authority = max(theirs, begins), None, True
+        warn = begins + (due - begins) * WARN_AT / 100 if warn is None else min(warn, begins + (due - begins) * 4 / 5)
+    assert due is not None
+    assert warn is not None
     return ClockState(
         name=name,
         round=number,
         started_at=begins,
         due_at=due,
-        minutes=minutes,
+        amount=allowance.amount,
+        unit=allowance.unit or NATURAL,
+        warn_at=warn,
+        promise_at=promise,
         met_at=met_at,
         paused_at=paused_at,
         stopped_at=None if met_at else stopped_at,
+        by_authority=by_authority,
     )
+
+
+def beginning(facts: Facts, clock: str, start: datetime) -> datetime:
+    """From when a clock counts: an appointment, for being on site and done; else the round's start."""
+    booked = facts.appointment_at
+    return booked if booked and booked > start and clock in (ClockName.ON_SITE, ClockName.RESOLUTION) else start
+
+
+def at_share(state: ClockState, percent: int, terms: Terms, pauses: Pauses) -> datetime:
+    """When ``percent`` of a clock's limit is used (150: half as long again), in its own unit, pauses not counted.
+
+    Where an authority's deadline governs, shares are of the natural time until then.
+    """
+    if state.by_authority:
+        return state.started_at + (state.due_at - state.started_at) * percent / 100
+    closed = [(since, until) for since, until in pauses if until is not None]
+    budget = working_time.budget(terms.calendar, state.unit, state.started_at, state.amount)
+    return working_time.add(terms.calendar, state.unit, state.started_at, budget * percent / 100, closed)
+
+
+def pauses_of(history: Sequence[Happening], round_number: int) -> Pauses:
+    """The holds of a round that stopped the clocks, as ``(since, until)``; the last may be open."""
+    return _pauses([happening for happening in history if happening.round == round_number])
 
 
 def _pauses(own: Sequence[Happening]) -> list[tuple[datetime, datetime | None]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
@@ -11,50 +9,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from shimao_service import calendars
-from shimao_service.working_time import Calendar
 from staff.models import Project
+from tickets.limits import Allowance, Class, Limits, Terms
 from tickets.models import EscalationStep, Limit, Policy, PolicyVersion
 from tickets.presets import PRESETS, STEPS
-from tickets.statuses import Kind, Level, Rung
-
-Class = tuple[str, str, bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """One limit: ``amount`` minutes (h, sh) or days (wd); ``promise`` as ``(amount, unit)`` or None."""
-
-    clock: str
-    amount: int
-    unit: str
-    promise: tuple[int, str] | None = None
-    told_at_miss: str = Rung.SUPERVISOR.value
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """All limits of a policy's version, by class of request and clock."""
-
-    classes: Mapping[Class, Mapping[str, Allowance]] = field(default_factory=dict)
-
-    def of(self, kind: str, urgency: str, is_grave: bool) -> Mapping[str, Allowance]:
-        """Those of one class; a praise has none."""
-        return self.classes.get((kind, urgency, is_grave), {})
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What due times are computed from. The ids are those of the versions, for the record."""
-
-    limits: Limits
-    calendar: Calendar
-    policy_version: int = 0
-    calendar_version: int = 0
-
-
-def is_grave(kind: str, level: str, is_collective: bool) -> bool:
-    """A complaint that is major, or by three households and more (群诉)."""
-    return kind == Kind.COMPLAINT and (is_collective or level == Level.MAJOR)
 
 
 @lru_cache(maxsize=512)
@@ -76,22 +34,20 @@ def read_limits(version_id: int) -> Limits:
 
 def terms_of(policy_version: int, calendar_version: int) -> Terms:
     """The terms of two published versions. Two queries the first time, none afterwards."""
-    return Terms(
-        load_limits(policy_version), calendars.load(calendar_version), policy_version, calendar_version
-    )
+    return Terms(load_limits(policy_version), calendars.load(calendar_version), policy_version, calendar_version)
 
 
-def current_policy_version(project: Project) -> PolicyVersion:
+def current_policy_version(project: Project | None) -> PolicyVersion:
     """The version in force for new requests of a project: its own policy's, else the default one's."""
     published = PolicyVersion.objects.filter(published_at__isnull=False).order_by("-number")
-    own = published.filter(policy__terms__project=project).first()
+    own = published.filter(policy__terms__project=project).first() if project else None
     return own or published.filter(policy__is_default=True).first() or ensure_policies()
 
 
-def current_terms(project: Project) -> Terms:
-    """What a request made now in this project comes under."""
+def current_terms(project: Project | None) -> Terms:
+    """What a request made now in this project comes under; without one, the company's defaults."""
     policy = current_policy_version(project)
-    calendar = calendars.current_version(project.calendar_id)
+    calendar = calendars.current_version(project.calendar_id if project else None)
     return terms_of(policy.pk, calendar.pk)
 
 

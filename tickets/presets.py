@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_noop as N_
 
+from tickets.limits import Allowance, Class, Limits
+
 MINUTES_A_DAY = 24 * 60
 
 
@@ -41,6 +43,15 @@ class Preset:
             for (kind, urgency, grave), limits in self._classes().items()
             for clock, amount, unit, told in limits
         ]
+
+    def limits(self) -> Limits:
+        """The same as a value, without a database."""
+        classes: dict[Class, dict[str, Allowance]] = {}
+        for row in self.rows():
+            classes.setdefault((row.kind, row.urgency, row.is_grave), {})[row.clock] = Allowance(
+                row.clock, row.amount, row.unit, (row.amount, row.unit), row.told_at_miss
+            )
+        return Limits(classes)
 
     def _classes(self) -> dict[tuple[str, str, bool], tuple[tuple[str, int, str, str], ...]]:
         day = MINUTES_A_DAY

@@ -6,6 +6,7 @@ Delays are company defaults (建议值).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,6 +14,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from tickets.deadlines import ClockState
 from tickets.models import Ticket
 from tickets.statuses import Channel, Kind, Status, Urgency
 
@@ -123,7 +125,7 @@ def _morning_of(moment: datetime) -> datetime:
     return local.replace(hour=MORNING_HOUR, minute=MORNING_MINUTE, second=0, microsecond=0)
 
 
-def next_at(ticket: Any, after: datetime | None = None) -> datetime | None:
+def next_at(ticket: Any, after: datetime | None = None, *, clocks: Sequence[ClockState] = ()) -> datetime | None:
     """The first time anything of a request falls due (later than ``after``, when given), or None.
 
     What looks like a request will do: the demo's stories are no model instances.

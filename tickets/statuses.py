@@ -347,6 +347,10 @@ REOPEN_DAYS = 30
 # Rounds that must have left the owner dissatisfied before a manager may conclude.
 ROUNDS_BEFORE_CONCLUDING = 2
 
+# Words about a request that change nothing a page shows to be acted on: they leave its version alone, so that
+# nobody's half-written form is refused because somebody urged or a reminder rose.
+QUIET = frozenset({Verb.URGE, Verb.ESCALATE, Verb.ACKNOWLEDGE, Verb.RECLOCK})
+
 # The clause of the regulation each verb rests on.
 CLAUSE_OF: dict[str, str] = {
     Verb.REGISTER: "B6.1",

@@ -12,10 +12,11 @@ from django.utils.translation import gettext as _
 
 from shimao_service.looks import moment_words
 from staff.access import Viewer
+from staff.models import Project
 from staff.names import initials, pinyin
-from tickets import deadlines
+from tickets import deadlines, policies
 from tickets.models import Building, Category, Ticket, Unit
-from tickets.promises import span
+from tickets.promises import promised
 from tickets.statuses import BEFORE_COMPLETED, URGENCY_RANK, ClockName, Kind, Status, Urgency
 
 # Words that cannot wait, whatever the category (fire, people trapped, gas; burst pipe, back-flow).
@@ -110,16 +111,16 @@ def urgency_of(text: str, kind: str, category: Category | None = None) -> str:
     return found.value
 
 
-def promise(facts: deadlines.Facts) -> str:
-    """``30 分钟内响应，48 小时内办结``; empty where nothing is promised."""
+def promise(facts: deadlines.Facts, project: Project | None) -> str:
+    """``服务时间 30 分钟内响应，48 小时内办结``: what may be said to the owner; empty where nothing is promised."""
     words = {
         ClockName.RESPONSE: _("%(span)s内响应"),
         ClockName.ON_SITE: _("%(span)s内到场"),
         ClockName.ANSWER: _("%(span)s内答复"),
         ClockName.RESOLUTION: _("%(span)s内办结"),
     }
-    given = deadlines.limits(facts)
-    told = [text % {"span": span(given[name])} for name, text in words.items() if given.get(name)]
+    given = promised(policies.current_terms(project), facts)
+    told = [text % {"span": given[name]} for name, text in words.items() if name in given]
     if facts.appointment_at and facts.kind == Kind.REPAIR:
         told.insert(1, _("按预约时间到场"))
     return _("，").join(told)

@@ -19,6 +19,7 @@ from shimao_service.looks import duration_words, moment_words
 from shimao_service.privacy import mask_name, mask_phone
 from tickets.custody import assignee, data_of, when
 from tickets.models import Clock, Event, Ticket
+from tickets.promises import span
 from tickets.statuses import (
     CLAUSE_OF,
     GRADES,
@@ -161,7 +162,7 @@ def breaches(ticket: Ticket, clocks: Iterable[Clock], now: datetime) -> Iterable
         end = clock.met_at or clock.stopped_at or clock.paused_at or now
         if end <= clock.due_at:
             continue
-        words = {"clock": ClockName(clock.name).label, "limit": duration_words(timedelta(minutes=clock.minutes))}
+        words = {"clock": ClockName(clock.name).label, "limit": span(clock.amount, clock.unit)}
         yield Line(
             at=clock.due_at,
             who="",
@@ -172,7 +173,7 @@ def breaches(ticket: Ticket, clocks: Iterable[Clock], now: datetime) -> Iterable
                 _("时限 %(limit)s · 依据制度 %(clause)s")
                 % {"limit": words["limit"], "clause": CLAUSE_OF_CLOCK[ClockName(clock.name)]}
             ]
-            if clock.minutes
+            if clock.amount
             else [_("依据制度 %(clause)s") % {"clause": CLAUSE_OF_CLOCK[ClockName(clock.name)]}],
             tone="overdue",
             seq=1_000_000,

@@ -35,8 +35,9 @@ def page(ticket: Ticket, *, now: datetime) -> dict[str, Any]:
     words, tone, icon = story.headline(ticket)
     rating = Rating.objects.filter(ticket=ticket, round=ticket.round, replaced_at=None).first()
     waiting = ticket.status == Status.REGISTERED
-    answer = promises.answer_words(ticket, now) if waiting and ticket.round == 1 else ""
-    pending = promises.pending(ticket, ticket.clocks.all(), now)
+    clocks = list(ticket.clocks.all())
+    answer = promises.answer_words(ticket, clocks, now) if waiting and ticket.round == 1 else ""
+    pending = promises.pending(ticket, clocks, now)
     return {
         "ticket": ticket,
         "project": ticket.project,
@@ -45,7 +46,7 @@ def page(ticket: Ticket, *, now: datetime) -> dict[str, Any]:
         "headline": words,
         "tone": tone,
         "icon": icon,
-        "promises": promises.after_answer(pending, ticket) if answer else pending,
+        "promises": promises.after_answer(pending, clocks) if answer else pending,
         "answer": answer,
         "result": story.result(ticket) if ticket.status == Status.FED_BACK else "",
         "is_fresh": waiting and now - ticket.created_at < FRESH,

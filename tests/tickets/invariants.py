@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from tickets import deadlines
+from tickets import deadlines, policies
+from tickets.lifecycle.gate import facts_of
 from tickets.models import Clock, Event, Leg, Rating, ReceiverTerm, Ticket
 from tickets.statuses import FINAL, MOVES, Kind, Status, Verb
 
@@ -58,9 +59,8 @@ def broken(ticket: Ticket) -> list[str]:
 
 def clocks_broken(ticket: Ticket, events: list[Event]) -> list[str]:
     """The stored clocks are what the events say, computed anew."""
-    facts = deadlines.Facts(ticket.kind, ticket.urgency, ticket.level, ticket.is_collective, ticket.appointment_at)
     history = [deadlines.Happening(e.verb, e.at, e.round, e.to_status, e.data or {}) for e in events]
-    states = deadlines.clocks(facts, ticket.created_at, history)
+    states = deadlines.clocks(facts_of(ticket), ticket.created_at, history, policies.terms_of)
     stored = {
         (c.round, c.name): (c.started_at, c.due_at, c.met_at, c.paused_at, c.stopped_at)
         for c in Clock.objects.filter(ticket=ticket)

@@ -9,13 +9,16 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shimao_service import calendars, working_time
 from shimao_service.actors import SYSTEM
 from shimao_service.exceptions import Refusal
 from tests.factories import make_cast, owner_actor, register
 from tests.tickets.invariants import broken
 from tickets import deadlines, lifecycle, reminders, schedule
-from tickets.deadlines import Facts, Happening, clocks, limits
+from tickets.deadlines import Facts, Happening
+from tickets.limits import Terms
 from tickets.models import Ticket
+from tickets.presets import PRESETS
 from tickets.statuses import FINAL, Channel, HoldReason, Kind, Level, Status, Urgency, Verb
 
 START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
@@ -155,8 +158,23 @@ def happened(verb, minutes, to=Status.IN_PROGRESS, **data):
     return Happening(verb, START + timedelta(minutes=minutes), 1, to, data)
 
 
+STANDARD = Terms(next(p for p in PRESETS if p.is_default).limits(), calendars.default_calendar(2025, 2027))
+
+
+def terms_of(_policy: int, _calendar: int) -> Terms:
+    return STANDARD
+
+
+def clocks(facts: Facts, start: datetime, history: list[Happening]) -> list[deadlines.ClockState]:
+    return deadlines.clocks(facts, start, history, terms_of)
+
+
+def between(unit, start, end):
+    return working_time.between(STANDARD.calendar, unit, start, end)
+
+
 @given(facts=facts, start=st.integers(1, 500), length=st.integers(0, 3000))
-def test_a_pause_moves_the_due_time_by_its_own_length_and_one_of_zero_by_nothing(facts, start, length):
+def test_a_pause_moves_the_due_time_by_what_it_cost_and_one_of_zero_by_nothing(facts, start, length):
     plain = {clock.name: clock for clock in clocks(facts, START, [happened(Verb.REGISTER, 0, Status.REGISTERED)])}
     rested = clocks(
         facts,
@@ -167,22 +185,26 @@ def test_a_pause_moves_the_due_time_by_its_own_length_and_one_of_zero_by_nothing
             happened(Verb.RESUME, start + length),
         ],
     )
-    hold = START + timedelta(minutes=start)
+    hold, resumed = START + timedelta(minutes=start), START + timedelta(minutes=start + length)
     for clock in rested:
         before = plain[clock.name]
-        moved = clock.due_at - before.due_at
-        assert timedelta() <= moved <= timedelta(minutes=length)
-        if hold > before.due_at:
-            assert moved == timedelta(), "what was late before the hold is not excused by it"
-        elif hold >= before.started_at:
-            assert moved == timedelta(minutes=length)
+        if hold >= before.due_at or length == 0:
+            assert clock.due_at == before.due_at, "what was late before the hold is not excused by it"
+            continue
+        cost = between(clock.unit, max(hold, clock.started_at), resumed) if resumed > clock.started_at else timedelta()
+        assert between(clock.unit, clock.started_at, clock.due_at) == (
+            between(clock.unit, clock.started_at, before.due_at) + cost
+        ), "what the hold cost is given back, in the limit's own unit"
 
 
 @given(facts=facts)
 def test_every_clock_begins_no_earlier_than_the_request_and_runs_its_limit(facts):
+    given_limits = deadlines.allowances(facts, STANDARD)
     for clock in clocks(facts, START, [happened(Verb.REGISTER, 0, Status.REGISTERED)]):
         assert clock.started_at >= START
-        assert clock.due_at - clock.started_at == timedelta(minutes=limits(facts)[clock.name])
+        allowance = given_limits[clock.name]
+        assert clock.due_at == working_time.due(STANDARD.calendar, allowance.unit, clock.started_at, allowance.amount)
+        assert clock.started_at <= clock.warn_at <= clock.due_at
 
 
 def test_an_appointment_starts_the_clocks_it_governs():
@@ -198,19 +220,39 @@ def test_next_due_is_the_earliest_running_clock_of_the_round():
     assert deadlines.next_due(states, 1) == START + timedelta(hours=24)
 
 
+def test_an_earlier_authority_governs_and_its_time_does_not_rest():
+    theirs = START + timedelta(hours=20)
+    facts = Facts(Kind.COMPLAINT, Urgency.NORMAL, authority_due_at=theirs)
+    hold = [happened(Verb.ACCEPT, 10), happened(Verb.HOLD, 20, Status.ON_HOLD, reason="developer")]
+    for history in ([], hold):
+        resolution = next(clock for clock in clocks(facts, START, history) if clock.name == "resolution")
+        assert resolution.due_at == theirs
+        assert resolution.by_authority
+        assert resolution.paused_at is None
+    ours = next(c for c in clocks(Facts(Kind.COMPLAINT, Urgency.NORMAL), START, hold) if c.name == "resolution")
+    assert ours.paused_at == START + timedelta(minutes=20)
+
+
+def test_a_later_authority_does_not_soften_our_own_limit():
+    theirs = START + timedelta(days=30)
+    own = clocks(Facts(Kind.COMPLAINT, Urgency.NORMAL), START, [])
+    assert clocks(Facts(Kind.COMPLAINT, Urgency.NORMAL, authority_due_at=theirs), START, []) == own
+
+
 def test_the_table_of_limits_is_the_regulations_standard():
     expected = {
-        ("repair", "normal", ""): {"response": 30, "resolution": 2880},
-        ("repair", "urgent", ""): {"response": 10, "on_site": 30, "resolution": 1440},
-        ("repair", "critical", ""): {"response": 2, "on_site": 5},
-        ("complaint", "normal", "ordinary"): {"response": 30, "answer": 1440, "resolution": 4320},
-        ("complaint", "normal", "major"): {"response": 15, "answer": 240, "resolution": 4320},
-        ("consultation", "normal", ""): {"response": 240, "resolution": 1440},
-        ("suggestion", "normal", ""): {"response": 1440, "resolution": 10080},
+        ("repair", "normal", ""): {"response": (30, "sh"), "resolution": (2880, "h")},
+        ("repair", "urgent", ""): {"response": (10, "h"), "on_site": (30, "h"), "resolution": (1440, "h")},
+        ("repair", "critical", ""): {"response": (2, "h"), "on_site": (5, "h")},
+        ("complaint", "normal", "ordinary"): {"response": (30, "sh"), "answer": (1440, "h"), "resolution": (3, "wd")},
+        ("complaint", "normal", "major"): {"response": (15, "h"), "answer": (240, "h"), "resolution": (3, "wd")},
+        ("consultation", "normal", ""): {"response": (240, "sh"), "resolution": (1, "wd")},
+        ("suggestion", "normal", ""): {"response": (1, "wd"), "resolution": (10080, "h")},
         ("praise", "normal", ""): {},
     }
-    for (kind, urgency, level), minutes in expected.items():
-        assert limits(Facts(kind, urgency, level)) == minutes
+    for (kind, urgency, level), limits in expected.items():
+        given_limits = deadlines.allowances(Facts(kind, urgency, level), STANDARD)
+        assert {name: (one.amount, one.unit) for name, one in given_limits.items()} == limits
 
 
 def test_a_request_that_waits_always_has_something_scheduled(db):

@@ -11,6 +11,7 @@ from django.db import connection
 
 from shimao_service.demo import DEMO_ACCOUNTS, DEMO_PASSWORD
 from shimao_service.models import User
+from shimao_service.working_time import Calendar
 from staff import reporting
 from staff.models import Department, Employee, Project, Role, RoleGrant
 from staff.names import initials, pinyin
@@ -19,8 +20,10 @@ from staff.roles import ensure_default_roles
 from tickets.categories import CLEAN, DEPARTMENTS, DESK, FEES, GREEN, ORDER, WORKS, ensure_categories
 from tickets.demo.copying import Copier
 from tickets.demo.words import BRAND, GIVEN, PROJECT_NAMES, SURNAMES
-from tickets.models import Category, Occupancy, Owner, Unit
+from tickets.limits import Limits, Terms
+from tickets.models import Category, Occupancy, Owner, Policy, ProjectTerms, Unit
 from tickets.models.estate import unit_label
+from tickets.policies import current_terms, ensure_policies
 
 # What a project's team looks like: role, department, title, how many.
 TEAM = (
@@ -50,6 +53,7 @@ class Place:
     units: list[tuple[int, str, int, int, str, str, str]] = field(default_factory=list)
     buildings: list[tuple[int, str]] = field(default_factory=list)
     team: dict[str, list[tuple[int, str, int]]] = field(default_factory=dict)  # role: id, name, department
+    terms: Terms = field(default_factory=lambda: Terms(Limits(), Calendar()))
 
 
 @dataclass(slots=True)
@@ -80,7 +84,8 @@ def build(rng: random.Random, *, projects: int, units_each: int, today: date, mo
     departments = {d.code: d for d in Department.objects.all()}
     made = [_project(index) for index in range(projects)]
     Project.objects.bulk_create(made)
-    places = [Place(id=project.pk, kind=project.kind) for project in made]
+    agree(made)
+    places = [Place(id=project.pk, kind=project.kind, terms=current_terms(project)) for project in made]
     hire(rng, places, departments, today)
     estate(rng, places, units_each, today)
     categories: dict[str, list[tuple[int, str, str, int]]] = {}
@@ -94,6 +99,17 @@ def build(rng: random.Random, *, projects: int, units_each: int, today: date, mo
         categories=categories,
         departments={d.pk: d.name for d in departments.values()},
         clauses=dict(version.clauses.values_list("code", "pk")),
+    )
+
+
+def agree(projects: list[Project]) -> None:
+    """The first project keeps the default; of the others some are better served, some less."""
+    ensure_policies()
+    policies = {policy.code: policy for policy in Policy.objects.all()}
+    ProjectTerms.objects.bulk_create(
+        ProjectTerms(project=project, policy=policies[("standard", "premium", "basic")[index % 3]])
+        for index, project in enumerate(projects)
+        if index % 3
     )
 
 

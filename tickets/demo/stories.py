@@ -23,7 +23,8 @@ TICKET = (
     "appointment_at owner_id payer_id contact_name contact_phone contact_email is_anonymous level mood is_collective "
     "is_valid first_receiver_id department_id handler_id created_at status_at last_event_at progress_at due_at "
     "remind_at promised_at hold_reason hold_until arrived_at fed_back_at feedback_channel summarised_at concluded_at "
-    "closed_at cancelled_by_owner grade dissatisfied_rounds returns link_version"
+    "closed_at cancelled_by_owner grade dissatisfied_rounds returns link_version policy_version_id "
+    "calendar_version_id overseen_at oversight occurrence"
 )
 _COLUMNS = TICKET.split()
 encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -56,7 +57,8 @@ class Tables:
         self.leg = copier.table("tickets_leg", "ticket_id round department_id handler_id started_at ended_at")
         self.term = copier.table("tickets_receiverterm", "ticket_id round employee_id started_at ended_at")
         self.clock = copier.table(
-            "tickets_clock", "ticket_id round name started_at due_at met_at paused_at stopped_at minutes"
+            "tickets_clock",
+            "ticket_id round name started_at due_at met_at paused_at stopped_at amount unit warn_at promise_at",
         )
         self.hold = copier.table("tickets_hold", "ticket_id round reason started_at resume_at ended_at")
         self.rating = copier.table(
@@ -441,11 +443,16 @@ class Story:
     def write(self, tables: Tables, number: str, first_event: int, *, remind_past: bool) -> None:
         row = self.row
         row.number = number
-        facts = deadlines.Facts(row.kind, row.urgency, row.level, row.is_collective, row.appointment_at)
-        clocks = deadlines.clocks(facts, row.created_at, self.history)
+        terms = self.place.terms
+        row.policy_version_id, row.calendar_version_id = terms.policy_version, terms.calendar_version
+        facts = deadlines.Facts(
+            row.kind, row.urgency, row.level, row.is_collective, row.appointment_at,
+            policy_version=terms.policy_version, calendar_version=terms.calendar_version,
+        )  # fmt: skip
+        clocks = deadlines.clocks(facts, row.created_at, self.history, lambda _policy, _calendar: terms)
         if row.status not in FINAL:
             row.due_at = deadlines.next_due(clocks, row.round)
-            row.remind_at = schedule.next_at(row, None if remind_past else self.now)
+            row.remind_at = schedule.next_at(row, None if remind_past else self.now, clocks=clocks)
         values = vars(row)
         tables.ticket.add(*[values[name] for name in _COLUMNS])
         # Nine of ten rows are events: written out, they take half the time of a row by the general way.
@@ -470,7 +477,7 @@ class Story:
         for clock in clocks:
             tables.clock.add(
                 row.pk, clock.round, clock.name, clock.started_at, clock.due_at, clock.met_at, clock.paused_at,
-                clock.stopped_at, clock.minutes,
+                clock.stopped_at, clock.amount, clock.unit, clock.warn_at, clock.promise_at,
             )  # fmt: skip
 
 

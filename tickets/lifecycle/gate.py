@@ -20,9 +20,9 @@ from shimao_service.exceptions import IllegalMove, Invalid, NotSeen, Stale
 from staff.access import Viewer
 from staff.models import Clause, Employee
 from staff.permissions import Permission
-from tickets import deadlines, notices, permissions, pictures, schedule
-from tickets.models import Attachment, Clock, Event, Leg, ReceiverTerm, Ticket
-from tickets.statuses import CLAUSE_OF, FINAL, Status, Verb
+from tickets import deadlines, notices, permissions, pictures, policies, schedule
+from tickets.models import Attachment, Clock, Event, Leg, ReceiverTerm, Referral, Ticket
+from tickets.statuses import AUTHORITIES, CLAUSE_OF, FINAL, QUIET, Status, Verb
 
 logger = logging.getLogger(__name__)
 
@@ -142,14 +142,17 @@ class Moving:
         ticket = self.ticket
         if not self.events:
             return
-        self.set(version=ticket.version + 1, last_event_at=self.now)
+        self.set(last_event_at=self.now)
+        if any(event.verb not in QUIET for event in self.events):
+            self.set(version=ticket.version + 1)
         if any(event.verb in PROGRESS for event in self.events):
             self.set(progress_at=self.now)
         if ticket.status in FINAL:
             self.end_custody()
         # The clocks are derived; the row carries only the earliest one. Two writes, since clocks need the events.
-        ticket.due_at = refresh_clocks(ticket)
-        ticket.remind_at = schedule.next_at(ticket)
+        states = refresh_clocks(ticket)
+        ticket.due_at = None if ticket.status in FINAL else deadlines.next_due(states, ticket.round)
+        ticket.remind_at = schedule.next_at(ticket, clocks=states)
         ticket.save(update_fields=[*sorted(self._changed), "due_at", "remind_at"])
         notices.announce(ticket, self.events, by=self.by, now=self.now)
 
@@ -188,47 +191,65 @@ def clause_id(code: str, day: date) -> int | None:
     return found
 
 
-def refresh_clocks(ticket: Ticket) -> datetime | None:
-    """Recompute the clocks from the events, store them, and return the next due time. Idempotent."""
-    rows = Event.objects.filter(ticket=ticket).order_by("seq").values_list("verb", "at", "round", "to_status", "data")
-    history = [deadlines.Happening(verb, at, number, to, data or {}) for verb, at, number, to, data in rows]
-    facts = deadlines.Facts(
+def facts_of(ticket: Ticket) -> deadlines.Facts:
+    """What the clocks depend on, as it is today. One query more for what an authority passed on."""
+    authority_due_at = None
+    if ticket.source in AUTHORITIES:
+        authority_due_at = Referral.objects.filter(ticket=ticket).values_list("due_at", flat=True).first()
+    return deadlines.Facts(
         kind=ticket.kind,
         urgency=ticket.urgency,
         level=ticket.level,
         is_collective=ticket.is_collective,
         appointment_at=ticket.appointment_at,
+        authority_due_at=authority_due_at,
+        policy_version=ticket.policy_version_id,
+        calendar_version=ticket.calendar_version_id,
     )
-    states = deadlines.clocks(facts, ticket.created_at, history)
+
+
+def history_of(ticket: Ticket) -> list[deadlines.Happening]:
+    """The events, as far as clocks care."""
+    rows = Event.objects.filter(ticket=ticket).order_by("seq").values_list("verb", "at", "round", "to_status", "data")
+    return [deadlines.Happening(verb, at, number, to, data or {}) for verb, at, number, to, data in rows]
+
+
+def refresh_clocks(ticket: Ticket) -> list[deadlines.ClockState]:
+    """Recompute the clocks from the events and store them. Idempotent."""
+    history = history_of(ticket)
+    states = deadlines.clocks(facts_of(ticket), ticket.created_at, history, policies.terms_of)
     Clock.objects.bulk_create(
-        [
-            Clock(
-                ticket=ticket,
-                round=state.round,
-                name=state.name,
-                started_at=state.started_at,
-                due_at=state.due_at,
-                met_at=state.met_at,
-                paused_at=state.paused_at,
-                stopped_at=state.stopped_at,
-                minutes=state.minutes,
-            )
-            for state in states
-        ],
+        [clock_row(ticket, state) for state in states],
         update_conflicts=True,
         unique_fields=["ticket", "round", "name"],
-        update_fields=["started_at", "due_at", "met_at", "paused_at", "stopped_at", "minutes"],
-    )
-    if any(verb == Verb.AMEND for verb, *_rest in rows):
+        update_fields=[
+            "started_at", "due_at", "warn_at", "promise_at", "met_at", "paused_at", "stopped_at", "amount", "unit",
+        ],
+    )  # fmt: skip
+    if any(happening.verb in deadlines.CHANGES_FACTS for happening in history):
         kept = Q()
         for state in states:
             kept |= Q(round=state.round, name=state.name)
-        Clock.objects.filter(ticket=ticket).exclude(kept).delete() if states else Clock.objects.filter(
-            ticket=ticket
-        ).delete()
-    if ticket.status in FINAL:
-        return None
-    return deadlines.next_due(states, ticket.round)
+        stale = Clock.objects.filter(ticket=ticket)
+        (stale.exclude(kept) if states else stale).delete()
+    return states
+
+
+def clock_row(ticket: Ticket, state: deadlines.ClockState) -> Clock:
+    return Clock(
+        ticket=ticket,
+        round=state.round,
+        name=state.name,
+        started_at=state.started_at,
+        due_at=state.due_at,
+        warn_at=state.warn_at,
+        promise_at=state.promise_at,
+        met_at=state.met_at,
+        paused_at=state.paused_at,
+        stopped_at=state.stopped_at,
+        amount=state.amount,
+        unit=state.unit,
+    )
 
 
 def lock(pk: int) -> Ticket:
@@ -292,7 +313,8 @@ def changes_since(ticket: Ticket, version: int) -> list[Event]:
     missed = min(max(ticket.version - version, 0), 10)
     changes: list[Event] = []
     moments: set[datetime] = set()
-    for event in Event.objects.filter(ticket=ticket).order_by("-seq")[: missed * 6]:
+    loud = Event.objects.filter(ticket=ticket).exclude(verb__in=QUIET)  # quiet ones left the version alone
+    for event in loud.order_by("-seq")[: missed * 6]:
         if event.at not in moments and len(moments) == missed:
             break
         moments.add(event.at)

@@ -13,11 +13,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from shimao_service import phones
+from shimao_service import calendars, phones
 from shimao_service.actors import Actor
 from shimao_service.exceptions import Conflict, IllegalMove, Invalid
 from staff.models import Department, Employee, Project
-from tickets import permissions
+from tickets import permissions, policies
 from tickets.lifecycle.feedback import record_rating
 from tickets.lifecycle.gate import Moving, future, limited, moving, required
 from tickets.lifecycle.recusal import recuse
@@ -189,6 +189,8 @@ def _register(
     number = next_number(columns["kind"], moment)
     ticket = Ticket.objects.create(
         number=number,
+        policy_version=policies.current_policy_version(intake.project),
+        calendar_version=calendars.current_version(intake.project.calendar_id),
         created_at=moment,
         status_at=moment,
         last_event_at=moment,

@@ -308,5 +308,5 @@ def poster(request: HttpRequest, pk: int) -> HttpResponse:
     """One A4 page for the lobby: the code that opens the owners' form with the place filled in."""
     found = estate.seen_building(viewer_of(request), pk)
     address = settings.SITE_URL + reverse("report-place", args=[found.qr_code])
-    context = {"building": found, "address": address, "offers": list(promises.offers().values())[:2]}
+    context = {"building": found, "address": address, "offers": list(promises.offers(found.project).values())[:2]}
     return render(request, "tickets/estate/poster.html", context)

@@ -112,7 +112,7 @@ def page(
         "can_answer": viewer.can(Permission.TICKET_ANSWER_ON_SPOT),
         "can_dispatch": viewer.can(Permission.TICKET_DISPATCH),
         "lost_pictures": form.is_bound and bool(request.FILES),
-        "promise": suggestions.promise(deadlines.Facts(Kind.REPAIR.value, "normal")),
+        "promise": suggestions.promise(deadlines.Facts(Kind.REPAIR.value, "normal"), viewer.project),
     }
     return render(request, "tickets/intake/page.html", context, status=status)
 
@@ -135,7 +135,7 @@ def receipt(request: HttpRequest, number: str) -> HttpResponse:
     share = contacts.may_share(ticket, viewer)
     context = {
         "ticket": ticket,
-        "promise": suggestions.promise(facts) if ticket.is_open else "",
+        "promise": suggestions.promise(facts, ticket.project) if ticket.is_open else "",
         "address": links.address(ticket) if share else "",
         "is_fresh": (timezone.now() - ticket.created_at).total_seconds() < 300,
         "waits": ticket.status == Status.REGISTERED,

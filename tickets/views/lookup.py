@@ -92,7 +92,7 @@ def suggest(request: HttpRequest) -> JsonResponse:
         {
             "categories": [{"value": row.pk, "label": str(row)} for row in ranked],
             "urgency": urgency,
-            "promise": suggestions.promise(facts),
+            "promise": suggestions.promise(facts, viewer_of(request).project),
         }
     )
 

@@ -100,8 +100,8 @@ def page(
         "form": form,
         "place": form.place,
         "project": project,
-        "offers": promises.offers(),
-        "night": promises.night_words(now),
+        "offers": promises.offers(project),
+        "night": promises.night_words(project, now),
         "service_phone": promises.service_phone(project),
         "flood": flood,
     }
