@@ -94,6 +94,10 @@ class CalendarVersion(models.Model):
     published_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
+    # Whether the desk serves on public holidays when it has no hours of their own for them.
+    serves_holidays = models.BooleanField(_("节假日照常服务"), default=True)
+    # Counts the changes of a draft, so that of two who edit it at once the second is told.
+    edits = models.PositiveIntegerField(default=0)
 
     class Meta:
         verbose_name = _("日历版本")
@@ -101,9 +105,7 @@ class CalendarVersion(models.Model):
         ordering = ["calendar", "-number"]
         constraints = [
             models.UniqueConstraint(fields=["calendar", "number"], name="calendar_version_once"),
-            models.UniqueConstraint(
-                fields=["calendar"], condition=Q(published_at=None), name="calendar_one_draft"
-            ),
+            models.UniqueConstraint(fields=["calendar"], condition=Q(published_at=None), name="calendar_one_draft"),
         ]
 
     def __str__(self) -> str:
@@ -171,6 +173,8 @@ class CalendarDay(models.Model):
     is_off = models.BooleanField(_("放假"))
     name = models.CharField(_("名称"), max_length=60)
     origin = models.CharField(_("来源"), max_length=8, choices=Origin)
+    # Nobody is at the desk either: no service hours at all that day.
+    is_unserved = models.BooleanField(_("停止服务"), default=False)
 
     class Meta:
         verbose_name = _("特殊日期")
