@@ -81,6 +81,20 @@ class ClockState:
         return end > self.due_at
 
 
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A clock, and what made it so: the facts and terms of the regime that governs it.
+
+    ``until`` is when that regime gave way to another which this clock did not follow; None: it still holds.
+    """
+
+    state: ClockState
+    facts: Facts
+    terms: Terms
+    allowance: Allowance
+    until: datetime | None
+
+
 def allowances(facts: Facts, terms: Terms) -> Mapping[str, Allowance]:
     """The limits that apply, by clock; a clock that is absent does not run.
 
@@ -101,21 +115,26 @@ AUTHORITY = ""
 
 
 def clocks(facts: Facts, created_at: datetime, history: Sequence[Happening], terms_of: TermsOf) -> list[ClockState]:
-    """Every clock of every round, from the events alone.
+    """Every clock of every round, from the events alone; see :func:`rulings`."""
+    return [ruling.state for ruling in rulings(facts, created_at, history, terms_of)]
+
+
+def rulings(facts: Facts, created_at: datetime, history: Sequence[Happening], terms_of: TermsOf) -> list[Ruling]:
+    """Every clock of every round with the regime that governs it.
 
     ``facts`` are today's; amendments and changes of terms in the history are undone to learn what held before.
     Due times always count from the round's start (an appointment, where there is one, for on-site and
     resolution). ``terms_of(policy_version, calendar_version)`` gives the terms of two versions.
     """
     regimes = _regimes(facts, history)
-    states: list[ClockState] = []
+    found: list[Ruling] = []
     rounds = max((happening.round for happening in history), default=1)
     for number in range(1, rounds + 1):
         own = [happening for happening in history if happening.round == number]
         start = created_at if number == 1 else min((h.at for h in own if h.verb == Verb.REOPEN), default=created_at)
         end = next((h.at for h in history if h.round == number + 1), None)
-        states.extend(_round(regimes, number, start, end, own, terms_of))
-    return states
+        found.extend(_round(regimes, number, start, end, own, terms_of))
+    return found
 
 
 # What changes the facts says so in its event: {"changes": {name: [old, new]}}.
@@ -148,7 +167,7 @@ def _round(
     end: datetime | None,
     own: Sequence[Happening],
     terms_of: TermsOf,
-) -> Iterable[ClockState]:
+) -> Iterable[Ruling]:
     final = regimes[-1][1]
     met = _met(final, own)
     stopped = end or next((h.at for h in own if h.verb in (Verb.CANCEL, Verb.CONCLUDE)), None)
@@ -159,7 +178,7 @@ def _round(
         for terms in (terms_of(facts.policy_version, facts.calendar_version),)
     ]
     for name in (clock.value for clock in ClockName):
-        state = None
+        ruling = None
         for until, facts, terms, given in known:
             allowance = given.get(name)
             if allowance is None:
@@ -168,13 +187,14 @@ def _round(
                     break  # it was over before anybody promised this
                 continue
             state = _clock(facts, terms, number, allowance, start, met.get(name), stopped, pauses)
+            ruling = Ruling(state, facts, terms, allowance, until)
             # What was already kept or broken when the promise changed stays so: softening it erases no breach,
             # and nobody is late against a promise that was not known yet.
             settled = state.met_at or state.stopped_at
             if until is not None and (until > state.due_at or (settled is not None and settled <= until)):
                 break
-        if state is not None and (name in known[-1][3] or state.is_late(_last_change(regimes))):
-            yield state
+        if ruling is not None and (name in known[-1][3] or ruling.state.is_late(_last_change(regimes))):
+            yield ruling
 
 
 def _last_change(regimes: Sequence[tuple[datetime | None, Facts]]) -> datetime:
