@@ -22,6 +22,11 @@ class StaffChange(models.Model):
         GRANTED = "granted", _("授予角色")
         REVOKED = "revoked", _("收回角色")
         ROLE_CHANGED = "role_changed", _("更改角色权限")
+        DUTY_PLANNED = "duty_planned", _("安排值班")
+        DUTY_CHANGED = "duty_changed", _("调整值班")
+        DUTY_REMOVED = "duty_removed", _("取消值班")
+        ABSENCE_RECORDED = "absence_recorded", _("登记请假")
+        ABSENCE_ENDED = "absence_ended", _("结束请假")
 
     at = models.DateTimeField(_("时间"))
     by = models.ForeignKey(

@@ -1,0 +1,180 @@
+"""Keeping the weekly duty table: plan a slot, change it, remove it, copy a day to others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, time
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from shimao_service.actors import Actor
+from shimao_service.exceptions import Conflict, Invalid, NotSeen
+from staff.changes import Action, change, record
+from staff.duty import hours
+from staff.duty_week import is_overlapping, spans
+from staff.models import DutySlot, Employee, Project, StaffChange, Weekday
+from staff.permissions import Permission
+
+FIELDS = ("weekday", "starts", "ends", "employee", "deputy")
+
+
+def check_can_plan(by: Actor, project_id: int) -> None:
+    if not by.is_system:
+        by.viewer.check(Permission.DUTY_MANAGE, project_id)
+
+
+def candidates(project: Project) -> list[Employee]:
+    """Who can be put down: at work, and working in the project by a role of its own. By department and number."""
+    rows = Employee.objects.active().filter(grants__project=project).select_related("department").distinct()
+    return list(rows.order_by("department__code", "number"))
+
+
+@transaction.atomic
+def plan(
+    project: Project,
+    *,
+    weekday: int,
+    starts: time,
+    ends: time,
+    employee: Employee,
+    deputy: Employee | None = None,
+    by: Actor,
+    now: datetime | None = None,
+) -> DutySlot:
+    """安排值班: every week from now on. ``Invalid`` by field: not of the project, his own deputy, on duty then."""
+    slot = DutySlot(
+        project=project, weekday=weekday, starts=even(starts), ends=even(ends), employee=employee, deputy=deputy
+    )
+    check_can_plan(by, project.pk)
+    lock(project.pk)
+    check(slot)
+    slot.save(force_insert=True)
+    record(Action.DUTY_PLANNED, by=by, employee=employee, project=project, note=told(slot), now=now)
+    return slot
+
+
+@transaction.atomic
+def amend(
+    slot: DutySlot,
+    *,
+    weekday: int,
+    starts: time,
+    ends: time,
+    employee: Employee,
+    deputy: Employee | None = None,
+    by: Actor,
+    now: datetime | None = None,
+) -> DutySlot:
+    """调整值班. Refuses what :func:`plan` refuses; ``NotSeen`` when a colleague has removed the slot meanwhile."""
+    check_can_plan(by, slot.project_id)
+    lock(slot.project_id)
+    row = DutySlot.objects.select_related("employee", "deputy", "project").filter(pk=slot.pk).first()
+    if row is None:
+        raise NotSeen(_("这个值班时段已被删除。"))
+    before, person = told(row), row.employee
+    row.weekday, row.starts, row.ends = weekday, even(starts), even(ends)
+    row.employee, row.deputy = employee, deputy
+    check(row)
+    after = told(row)
+    if after == before and person.pk == employee.pk:
+        return row
+    row.save(update_fields=FIELDS)
+    if person.pk != employee.pk:
+        record(Action.DUTY_REMOVED, by=by, employee=person, project=row.project, note=before, now=now)
+        record(Action.DUTY_PLANNED, by=by, employee=employee, project=row.project, note=after, now=now)
+    else:
+        note = f"{before} → {after}"
+        record(Action.DUTY_CHANGED, by=by, employee=employee, project=row.project, note=note, now=now)
+    return row
+
+
+@transaction.atomic
+def remove(slot: DutySlot, *, by: Actor, now: datetime | None = None) -> None:
+    """取消值班. A second time does nothing."""
+    check_can_plan(by, slot.project_id)
+    lock(slot.project_id)
+    row = DutySlot.objects.select_related("employee", "deputy", "project").filter(pk=slot.pk).first()
+    if row is None:
+        return
+    note = told(row)
+    row.delete()
+    record(Action.DUTY_REMOVED, by=by, employee=row.employee, project=row.project, note=note, now=now)
+
+
+@transaction.atomic
+def copy_day(
+    project: Project, weekday: int, *, to: Iterable[int], by: Actor, now: datetime | None = None
+) -> tuple[int, int]:
+    """What is planned on ``weekday`` also on the days ``to``; returns how many slots were made, how many left out.
+
+    What is there stays; left out is who is on duty then already, and who works here no more.
+    """
+    check_can_plan(by, project.pk)
+    days = sorted(set(to) - {weekday})
+    if not days or not {weekday, *days} <= set(Weekday.values):
+        raise Invalid.field("to", _("请选择要复制到的日子。"))
+    lock(project.pk)
+    people = {one.pk for one in candidates(project)}
+    rows = list(DutySlot.objects.filter(project=project).select_related("employee", "deputy"))
+    pattern = [slot for slot in rows if slot.weekday == weekday]
+    if not pattern:
+        raise Conflict(_("%(day)s还没有安排值班，没有可复制的内容。") % {"day": Weekday(weekday).label})
+    made: list[DutySlot] = []
+    for day in days:
+        for slot in pattern:
+            deputy = slot.deputy if slot.deputy_id in people else None
+            one = DutySlot(
+                project=project, weekday=day, starts=slot.starts, ends=slot.ends, employee=slot.employee, deputy=deputy
+            )
+            if slot.employee_id in people and not clash(one, [*rows, *made]):
+                made.append(one)
+    DutySlot.objects.bulk_create(made)
+    StaffChange.objects.bulk_create(
+        change(Action.DUTY_PLANNED, by=by, employee=one.employee, project=project, note=told(one), now=now)
+        for one in made
+    )
+    return len(made), len(pattern) * len(days) - len(made)
+
+
+# --- what is refused ----------------------------------------------------------------------------------
+def lock(project_id: int) -> None:
+    """One change of a project's table at a time: two slots that overlap are not seen from either transaction."""
+    Project.objects.select_for_update(no_key=True).get(pk=project_id)
+
+
+def check(slot: DutySlot) -> None:
+    """Raise ``Invalid`` by field."""
+    if slot.weekday not in Weekday.values:
+        raise Invalid.field("weekday", _("请选择星期。"))
+    if slot.deputy_id is not None and slot.deputy_id == slot.employee_id:
+        raise Invalid.field("deputy", _("副班不能与值班人相同。"))
+    people = {one.pk for one in candidates(slot.project)}
+    for name in ("employee", "deputy"):
+        person = getattr(slot, name)
+        if person is not None and person.pk not in people:
+            raise Invalid.field(name, _("%(name)s 不在本项目工作，或已离职。") % {"name": person.name})
+    other = clash(slot, DutySlot.objects.filter(project_id=slot.project_id, employee_id=slot.employee_id))
+    if other:
+        words = {"name": slot.employee.name, "when": f"{Weekday(other.weekday).label} {hours(other)}"}
+        raise Invalid.field("employee", _("%(name)s 在 %(when)s 已有值班，时段重叠。") % words)
+
+
+def clash(slot: DutySlot, others: Iterable[DutySlot]) -> DutySlot | None:
+    """The first other slot of the same person that runs at the same time, also over Sunday's midnight."""
+    mine = spans(slot.weekday, slot.starts, slot.ends)
+    for other in others:
+        if (other.pk is None or other.pk != slot.pk) and other is not slot and other.employee_id == slot.employee_id:
+            if is_overlapping(mine, spans(other.weekday, other.starts, other.ends)):
+                return other
+    return None
+
+
+def even(wall: time) -> time:
+    return wall.replace(second=0, microsecond=0)
+
+
+def told(slot: DutySlot) -> str:
+    """``周一 20:00–08:30，副班 李强``."""
+    words = f"{Weekday(slot.weekday).label} {hours(slot)}"
+    return words + (_("，副班 %(name)s") % {"name": slot.deputy.name} if slot.deputy else "")
