@@ -12,6 +12,10 @@ from encrypted_fields.fields import EncryptedTextField
 from shimao_service.models.notice import Notice
 
 
+# How a Fernet token begins: its version byte and the high bytes of its time.
+CIPHER = "gAAAA"
+
+
 class OutletKind(models.TextChoices):
     WECOM = "wecom", _("企业微信群机器人")
     DINGTALK = "dingtalk", _("钉钉群机器人")
@@ -39,6 +43,17 @@ class Outlet(models.Model):
     tested_at = models.DateTimeField(_("上次测试"), null=True, blank=True)
     test_passed = models.BooleanField(_("测试通过"), null=True, blank=True)
     test_answer = models.TextField(_("测试结果"), blank=True)
+    # What became of it lately, kept here so that a list of outlets need not read their attempts.
+    succeeded_at = models.DateTimeField(_("上次成功"), null=True, blank=True)
+    failed_at = models.DateTimeField(_("上次失败"), null=True, blank=True)
+    failure = models.TextField(_("失败原因"), blank=True, db_default="")
+    # While the other side does not answer, its letters wait here together instead of each trying for itself.
+    rests_until = models.DateTimeField(_("暂缓到"), null=True, blank=True)
+    changed_at = models.DateTimeField(_("修改时间"), null=True, blank=True)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        verbose_name=_("修改人"),
+    )  # fmt: skip
 
     class Meta:
         verbose_name = _("渠道")
@@ -52,9 +67,29 @@ class Outlet(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_webhook(self) -> bool:
+        return self.kind == OutletKind.WEBHOOK
+
+    @property
+    def channel(self) -> str:
+        return "webhook" if self.is_webhook else "robot"
+
+    @property
+    def recipient(self) -> str:
+        """How notices name it: ``robot:3``, ``webhook:4``."""
+        return f"{self.channel}:{self.pk}"
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether address and secret could be deciphered. Not after SECRET_KEY was changed without a fallback:
+        the field then gives the cipher's text instead of raising."""
+        return "://" in self.address and not (self.secret or "").startswith(CIPHER)
+
 
 class OutletMinute(models.Model):
-    """How many letters went to one receiver in one minute: what keeps a robot under its limit, on many hosts."""
+    """How many letters went to one receiver from ``minute`` on for a few seconds (see :mod:`shimao_service.rates`):
+    what keeps a robot under its limit in any minute, on many hosts."""
 
     receiver = models.TextField(_("收件方"))
     minute = models.DateTimeField(_("分钟"))
@@ -66,6 +101,15 @@ class OutletMinute(models.Model):
         constraints = [models.UniqueConstraint(fields=["receiver", "minute"], name="outlet_minute_once")]
 
 
+class Verdict(models.TextChoices):
+    """What became of one try; the three failures are those of :mod:`shimao_service.channels`."""
+
+    SENT = "sent", _("已送达")
+    NOT_SENT = "not_sent", _("未送出，稍后重试")
+    REFUSED = "refused", _("对方拒收")
+    UNCERTAIN = "uncertain", _("不确定是否送达")
+
+
 class Attempt(models.Model):
     """One try of a webhook or a robot, as operations see it: what was answered, how long it took."""
 
@@ -73,6 +117,7 @@ class Attempt(models.Model):
     notice = models.ForeignKey(Notice, on_delete=models.SET_NULL, null=True, blank=True, related_name="attempts_made")
     at = models.DateTimeField(_("时间"))
     status = models.PositiveSmallIntegerField(_("状态码"), null=True, blank=True)
+    verdict = models.CharField(_("结果"), max_length=10, choices=Verdict)
     milliseconds = models.PositiveIntegerField(_("耗时（毫秒）"))
     answer = models.TextField(_("应答"), blank=True)
     is_test = models.BooleanField(_("测试"), default=False)
@@ -81,4 +126,8 @@ class Attempt(models.Model):
     class Meta:
         verbose_name = _("发送记录")
         verbose_name_plural = _("发送记录")
-        indexes = [models.Index(fields=["outlet", "-id"], name="attempt_latest")]
+        constraints = [models.CheckConstraint(condition=Q(verdict__in=Verdict.values), name="attempt_verdict_known")]
+        indexes = [
+            models.Index(fields=["outlet", "-id"], name="attempt_latest"),
+            models.Index(fields=["at"], name="attempt_oldest"),
+        ]
