@@ -221,9 +221,11 @@ def _clock(
     if allowance.unit == AUTHORITY:
         due = warn = None
     else:
+        # What is booked for a time when the work rests is due when it goes on.
+        counts = next((until for since, until in working_time.merge(closed) if since <= begins < until), begins)
         budget = working_time.budget(calendar, allowance.unit, begins, allowance.amount)
-        due = working_time.add(calendar, allowance.unit, begins, budget, closed)
-        warn = working_time.add(calendar, allowance.unit, begins, budget * WARN_AT / 100, closed)
+        due = working_time.add(calendar, allowance.unit, counts, budget, closed)
+        warn = working_time.add(calendar, allowance.unit, counts, budget * WARN_AT / 100, closed)
     promise = None
     if allowance.promise == (allowance.amount, allowance.unit):
         promise = due
