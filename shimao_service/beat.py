@@ -7,7 +7,9 @@ from celery.schedules import crontab
 TICK: list[str] = [
     "tickets.reminders.remind",
     "shimao_service.imports.sweeping.sweep",
+    "tickets.terms_changes.sweep",
     "tickets.housekeeping.tidy",
+    "shimao_service.calendars.keep_years",
 ]
 
 SCHEDULE = {

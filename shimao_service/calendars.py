@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
+from typing import Any, Protocol
 
 from django.db import IntegrityError, transaction
 from django.db.backends.postgresql.psycopg_any import NumericRange
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as N_
 
 from shimao_service.models import (
@@ -26,16 +29,67 @@ from shimao_service.models import (
     Use,
     WorkCalendar,
 )
-from shimao_service.official_days import Arrangement, library_year
-from shimao_service.working_time import SERVICE, WORKING, Calendar, Day, Spans
+from shimao_service.official_days import Arrangement, Difference, OfficialDate, differences, library_year
+from shimao_service.working_time import HOLIDAY, NOTHING, SERVICE, WORKING, Calendar, Day, Spans
 
 # Service time: every day 08:30–20:00. Working days: Monday to Friday 08:30–12:00 and 13:30–17:30 (建议值).
-DEFAULT_SERVICE: dict[int, Spans] = {weekday: ((510, 1200),) for weekday in range(7)}
-DEFAULT_WORKING: dict[int, Spans] = {weekday: ((510, 720), (810, 1050)) for weekday in range(5)}
+DEFAULT_SERVICE: dict[int, Spans] = dict.fromkeys(range(7), ((510, 1200),))
+DEFAULT_WORKING: dict[int, Spans] = dict.fromkeys(range(5), ((510, 720), (810, 1050)))
 DEFAULT_CODE, DEFAULT_NAME = "default", N_("公司日历")
 YEARS_BEHIND, YEARS_AHEAD = 2, 2
 
 _MEASURE = {Use.SERVICE: SERVICE, Use.WORKING: WORKING}
+
+
+class Uses(Protocol):
+    """What the floors above know of calendars: which projects live by which, and who may change one."""
+
+    def calendar_of(self, code: str) -> int | None:
+        """The calendar of a project, ``None`` for the default one. Raises ``LookupError``: no such project."""
+
+    def users_of(self) -> dict[int | None, list[str]]:
+        """Names of the projects in use, by calendar; under ``None`` those of the default one."""
+
+    def may_see(self, viewer: Any) -> bool: ...
+
+    def may_edit(self, viewer: Any, calendar: WorkCalendar) -> bool: ...
+
+
+class Change(Protocol):
+    """Starts taking a published version over to open requests; answers the address of the preview."""
+
+    def __call__(self, version: CalendarVersion, by: Any, now: datetime) -> str: ...
+
+
+class _Unused:
+    """As long as nobody registered: no projects, and nobody but the system's own administrators."""
+
+    def calendar_of(self, code: str) -> int | None:
+        raise LookupError(code)
+
+    def users_of(self) -> dict[int | None, list[str]]:
+        return {}
+
+    def may_see(self, viewer: Any) -> bool:
+        return bool(viewer.user.is_superuser)
+
+    def may_edit(self, viewer: Any, calendar: WorkCalendar) -> bool:
+        return bool(viewer.user.is_superuser)
+
+
+uses: Uses = _Unused()
+change: Change | None = None
+
+
+def register_uses(registered: Uses) -> None:
+    global uses
+    uses = registered
+
+
+def register_change(start: Change) -> None:
+    """``start(version, by, now)``, ``by`` an employee (or a user who is none), answers where the preview is."""
+    global change
+    change = start
 
 
 @lru_cache(maxsize=512)
@@ -55,12 +109,19 @@ def read(version: CalendarVersion) -> Calendar:
             weekly[measure][weekday].append(span)
         else:
             special[(measure, day)].append(span)
+    if not version.serves_holidays:
+        weekly[SERVICE].setdefault(HOLIDAY, [])
+    days: dict[date, Day] = {}
+    for day, is_off, name, is_unserved in version.days.values_list("date", "is_off", "name", "is_unserved"):
+        days[day] = Day(is_off, name)
+        if is_unserved:
+            special[(SERVICE, day)] = []
     years = dict(version.years.values_list("year", "is_estimate"))
     return Calendar(
         timezone=version.calendar.timezone,
         service={weekday: tuple(sorted(spans)) for weekday, spans in weekly[SERVICE].items()},
         working={weekday: tuple(sorted(spans)) for weekday, spans in weekly[WORKING].items()},
-        days={day: Day(is_off, name) for day, is_off, name in version.days.values_list("date", "is_off", "name")},
+        days=days,
         special={key: tuple(sorted(spans)) for key, spans in special.items()},
         years=frozenset(years),
         estimates=frozenset(year for year, is_estimate in years.items() if is_estimate),
@@ -98,11 +159,14 @@ def default_calendar(first_year: int, last_year: int) -> Calendar:
 def ensure_years(years: Iterable[int], *, now: datetime) -> int:
     """Take over from the library the years nobody has imported yet; answer how many were new or better known.
 
-    An estimate gives way when the library has learned the announced arrangement; an import never does.
+    An estimate gives way when the library has learned the announced arrangement; an import never does. One query
+    when there is nothing to do.
     """
     changed = 0
-    for year in years:
-        found = OfficialYear.objects.filter(pk=year).first()
+    wanted = sorted(set(years))
+    known = OfficialYear.objects.in_bulk(wanted)
+    for year in wanted:
+        found = known.get(year)
         if found is not None and (found.origin != Origin.LIBRARY or not found.is_estimate):
             continue
         arrangement = library_year(year)
@@ -113,20 +177,52 @@ def ensure_years(years: Iterable[int], *, now: datetime) -> int:
     return changed
 
 
+def keep_years(now: datetime) -> int:
+    """A source of the tick: the years around us are there, and what the library learned is taken over. Asked once a
+    day by each process."""
+    global _kept_on
+    today = timezone.localtime(now).date()
+    if _kept_on == today:
+        return 0
+    changed = ensure_years(range(today.year - YEARS_BEHIND, today.year + YEARS_AHEAD + 1), now=now)
+    _kept_on = today
+    return changed
+
+
+_kept_on: date | None = None
+
+
 @transaction.atomic
-def write_year(arrangement: Arrangement, origin: str, *, now: datetime, by: object = None) -> OfficialYear:
-    """Replace a year's official arrangement. Calendars take it over with their next version."""
+def write_year(arrangement: Arrangement, origin: str, *, now: datetime, by: Any = None) -> OfficialYear:
+    """Replace a year's official arrangement. Calendars take it over with their next version.
+
+    A holiday may reach over New Year's Eve: such a day belongs to the arrangement that named it last, but never is
+    an imported one taken away by the library.
+    """
     year, _made = OfficialYear.objects.update_or_create(
         year=arrangement.year,
         defaults={"origin": origin, "is_estimate": arrangement.is_estimate, "updated_at": now, "updated_by": by},
     )
+    days = {day.date: day for day in arrangement.days}
+    others = OfficialDay.objects.filter(date__in=list(days)).exclude(year=year)
+    if origin == Origin.LIBRARY:
+        for kept in others.filter(year__origin=Origin.IMPORT).values_list("date", flat=True):
+            del days[kept]
     OfficialDay.objects.filter(year=year).delete()
-    # A holiday may reach over New Year's Eve: a day belongs to the arrangement that named it last.
-    OfficialDay.objects.filter(date__in=[day.date for day in arrangement.days]).delete()
+    OfficialDay.objects.filter(date__in=list(days)).delete()
     OfficialDay.objects.bulk_create(
-        OfficialDay(date=day.date, year=year, name=day.name[:60], is_off=day.is_off) for day in arrangement.days
+        OfficialDay(date=day.date, year=year, name=day.name[:60], is_off=day.is_off) for day in days.values()
     )
     return year
+
+
+def year_differences(arrangement: Arrangement) -> list[Difference]:
+    """What :func:`write_year` would change; nothing when it is there already."""
+    stored = OfficialDay.objects.filter(year_id=arrangement.year) | OfficialDay.objects.filter(
+        date__in=[day.date for day in arrangement.days]
+    )
+    before = [OfficialDate(day.date, day.name, day.is_off) for day in stored]
+    return differences(before, arrangement.days)
 
 
 def copy_official_days(version: CalendarVersion) -> None:
@@ -139,9 +235,7 @@ def copy_official_days(version: CalendarVersion) -> None:
         CalendarYear(version=version, year=number, is_estimate=year.is_estimate) for number, year in years.items()
     )
     CalendarDay.objects.bulk_create(
-        CalendarDay(
-            version=version, date=day.date, is_off=day.is_off, name=day.name, origin=years[day.year_id].origin
-        )
+        CalendarDay(version=version, date=day.date, is_off=day.is_off, name=day.name, origin=years[day.year_id].origin)
         for day in OfficialDay.objects.all()
         if day.date not in own
     )
@@ -153,6 +247,42 @@ def write_spans(version: CalendarVersion, use: str, spans: dict[int, Spans]) -> 
         for weekday, pairs in spans.items()
         for first, last in pairs
     )
+
+
+# Every page asks; a process looks at most so often.
+LOOK_AGAIN_AFTER = timedelta(minutes=5)
+WARN_FROM_MONTH = 11
+_looked: tuple[datetime, bool] | None = None
+
+
+def is_next_year_open(now: datetime) -> bool:
+    """From November on: whether a calendar in force knows the next year only as an estimate, or not at all."""
+    global _looked
+    local = timezone.localtime(now)
+    if local.month < WARN_FROM_MONTH:
+        return False
+    if _looked is None or not NOTHING <= now - _looked[0] < LOOK_AGAIN_AFTER:
+        published = CalendarVersion.objects.filter(published_at__isnull=False).order_by("calendar", "-number")
+        settled = CalendarYear.objects.filter(version=OuterRef("pk"), year=local.year + 1, is_estimate=False)
+        known = published.distinct("calendar").annotate(is_settled=Exists(settled)).values_list("is_settled", flat=True)
+        _looked = now, not all(known)
+    return _looked[1]
+
+
+def look_again() -> None:
+    """Forget what was looked up: something was published or imported."""
+    global _looked
+    _looked = None
+
+
+def estimate_warning(viewer: Any, _counts: dict[str, int]) -> str:
+    """The line above every page of those who keep the calendars."""
+    now = timezone.now()
+    if not uses.may_see(viewer) or not is_next_year_open(now):
+        return ""
+    return _("%(year)d 年的节假日目前只是预估，跨年的时限可能变动。安排公布后请在“日历”中导入并采用。") % {
+        "year": timezone.localtime(now).year + 1
+    }
 
 
 def ensure_default(now: datetime | None = None) -> CalendarVersion:

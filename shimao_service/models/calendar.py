@@ -6,7 +6,6 @@ time computed from it can always be computed again.
 
 from __future__ import annotations
 
-
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import IntegerRangeField, RangeOperators

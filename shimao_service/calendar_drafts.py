@@ -1,0 +1,202 @@
+"""A calendar's next version: opened as a copy of the one in force, changed, and published or thrown away.
+
+Every verb locks the draft and is told how often it had been changed when its page was made (``edits``): of two
+people who edit at once the second hears of the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from django.db import transaction
+from django.db.backends.postgresql.psycopg_any import NumericRange
+from django.utils.translation import gettext as _
+
+from shimao_service import calendars
+from shimao_service.exceptions import Conflict, Invalid, Stale
+from shimao_service.models import (
+    CalendarDay,
+    CalendarSpan,
+    CalendarVersion,
+    CalendarYear,
+    OfficialDay,
+    Origin,
+    Use,
+    User,
+    WorkCalendar,
+)
+from shimao_service.working_time import HOLIDAY, Spans
+
+# A closure longer than this is a typing mistake.
+LONGEST_RANGE = 60
+ONE_DAY = timedelta(days=1)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _on_draft(
+    verb: Callable[Concatenate[CalendarVersion, P], R],
+) -> Callable[Concatenate[WorkCalendar, int, P], R]:
+    """Run the verb on the locked draft, when it is the one the page showed. Raises ``Conflict``, ``Stale``."""
+
+    @wraps(verb)
+    def run(calendar: WorkCalendar, edits: int, *args: P.args, **kwargs: P.kwargs) -> R:
+        with transaction.atomic():
+            draft = calendar.versions.select_for_update().filter(published_at=None).first()
+            if draft is None:
+                raise Conflict(_("这份草稿已经发布或放弃，请重新打开日历。"))
+            if draft.edits != edits:
+                raise Stale(_("这份草稿刚被他人修改过，您的修改没有保存。请核对下面的最新内容后再保存。"))
+            draft.edits += 1
+            draft.save(update_fields=["edits"])
+            return verb(draft, *args, **kwargs)
+
+    return run
+
+
+def draft_of(calendar: WorkCalendar) -> CalendarVersion | None:
+    return calendar.versions.filter(published_at=None).first()
+
+
+def create(*, code: str, name: str, timezone: str, now: datetime) -> WorkCalendar:
+    """A new calendar with a draft that begins as the company's default."""
+    with transaction.atomic():
+        calendar = WorkCalendar.objects.create(code=code, name=name, timezone=timezone)
+        _copy(calendars.current_version(), CalendarVersion.objects.create(calendar=calendar, number=1, made_at=now))
+        return calendar
+
+
+@transaction.atomic
+def open_draft(calendar: WorkCalendar, *, now: datetime) -> CalendarVersion:
+    """The draft there is, or a new one copied from the version in force."""
+    WorkCalendar.objects.select_for_update().get(pk=calendar.pk)
+    found = draft_of(calendar)
+    if found is not None:
+        return found
+    latest = calendar.versions.order_by("-number").first()
+    draft = CalendarVersion.objects.create(calendar=calendar, number=latest.number + 1 if latest else 1, made_at=now)
+    _copy(latest or calendars.current_version(), draft)
+    return draft
+
+
+def _copy(source: CalendarVersion, draft: CalendarVersion) -> None:
+    draft.serves_holidays = source.serves_holidays
+    draft.save(update_fields=["serves_holidays"])
+    for rows in (source.spans.all(), source.days.all(), source.years.all()):
+        copies = list(rows)
+        for row in copies:
+            row.pk, row.version = None, draft
+        rows.model.objects.bulk_create(copies)
+
+
+@_on_draft
+def discard(draft: CalendarVersion) -> None:
+    """Throw the draft away; a calendar that was never published goes with it."""
+    calendar = draft.calendar
+    draft.delete()
+    if not calendar.versions.exists() and not calendar.is_default:
+        calendar.delete()
+
+
+@_on_draft
+def write_week(
+    draft: CalendarVersion, *, service: Mapping[int, Spans], working: Mapping[int, Spans], serves_holidays: bool
+) -> None:
+    """Replace the weekly hours; ``service`` may have hours for holidays (7)."""
+    if not any(working.values()):
+        raise Invalid.field("working_0", _("一周里至少要有一天是工作时间。"))
+    draft.spans.filter(date=None).delete()
+    calendars.write_spans(draft, Use.SERVICE, dict(service))
+    calendars.write_spans(draft, Use.WORKING, {day: spans for day, spans in working.items() if day != HOLIDAY})
+    draft.serves_holidays = serves_holidays
+    draft.save(update_fields=["serves_holidays"])
+
+
+@_on_draft
+def write_days(
+    draft: CalendarVersion,
+    *,
+    first: date,
+    last: date,
+    name: str,
+    is_off: bool,
+    is_unserved: bool = False,
+    service: Spans = (),
+    working: Spans = (),
+) -> None:
+    """Days of our own, above the official ones: off, or worked, with hours of their own where some are given."""
+    if last < first:
+        raise Invalid.field("last", _("结束日期不能早于开始日期。"))
+    if (last - first).days >= LONGEST_RANGE:
+        raise Invalid.field("last", _("一次最多填写 %(days)d 天。") % {"days": LONGEST_RANGE})
+    if is_off and working:
+        raise Invalid.field("working", _("放假的日子没有工作时间；要缩短工作时间，请选“上班”。"))
+    if is_unserved and service:
+        raise Invalid.field("service", _("已选择停止服务，请不要再填服务时间。"))
+    days = [first + ONE_DAY * offset for offset in range((last - first).days + 1)]
+    _clear(draft, days)
+    CalendarDay.objects.bulk_create(
+        CalendarDay(version=draft, date=day, is_off=is_off, name=name, is_unserved=is_unserved, origin=Origin.OWN)
+        for day in days
+    )
+    _write_own_hours(draft, days, Use.SERVICE, service)
+    _write_own_hours(draft, days, Use.WORKING, working)
+
+
+def _clear(draft: CalendarVersion, days: Sequence[date]) -> None:
+    draft.days.filter(date__in=days).delete()
+    draft.spans.filter(date__in=days).delete()
+
+
+def _write_own_hours(draft: CalendarVersion, days: Sequence[date], use: str, spans: Spans) -> None:
+    CalendarSpan.objects.bulk_create(
+        CalendarSpan(version=draft, use=use, date=day, minutes=NumericRange(since, until, "[)"))
+        for day in days
+        for since, until in spans
+    )
+
+
+@_on_draft
+def remove_day(draft: CalendarVersion, *, day: date) -> None:
+    """Take back a day of our own; the official arrangement of that day is there again."""
+    _clear(draft, [day])
+    official = OfficialDay.objects.select_related("year").filter(date=day).first()
+    if official is not None:
+        CalendarDay.objects.create(
+            version=draft, date=day, is_off=official.is_off, name=official.name, origin=official.year.origin
+        )
+
+
+@_on_draft
+def take_over(draft: CalendarVersion) -> None:
+    """Replace holidays and make-up workdays by the official arrangement as it is now; our own days stay."""
+    calendars.copy_official_days(draft)
+
+
+@_on_draft
+def publish(draft: CalendarVersion, *, note: str, by: User, now: datetime) -> CalendarVersion:
+    """From now on this version is in force, and never changes again."""
+    draft.note, draft.published_at, draft.published_by = note, now, by
+    draft.save(update_fields=["note", "published_at", "published_by"])
+    transaction.on_commit(calendars.look_again)
+    return draft
+
+
+def untaken_years(version: CalendarVersion) -> list[int]:
+    """Years whose official arrangement is not what this version has: announced since, imported, or new."""
+    official: dict[int, set[tuple[date, bool, str]]] = {}
+    own = set(version.days.filter(origin=Origin.OWN).values_list("date", flat=True))
+    for day, is_off, name in OfficialDay.objects.values_list("date", "is_off", "name"):
+        if day not in own:
+            official.setdefault(day.year, set()).add((day, is_off, name))
+    taken: dict[int, set[tuple[date, bool, str]]] = {}
+    for day, is_off, name in version.days.exclude(origin=Origin.OWN).values_list("date", "is_off", "name"):
+        taken.setdefault(day.year, set()).add((day, is_off, name))
+    known = set(CalendarYear.objects.filter(version=version).values_list("year", flat=True))
+    return sorted(
+        year for year in official.keys() | taken.keys() if official.get(year) != taken.get(year) or year not in known
+    )
