@@ -4,6 +4,7 @@ Without ``DEBUG`` the process refuses to start on a missing secret key; demo acc
 by ``manage.py prepare`` and by the web process (see ``checks.py``). ``.env.example`` lists every variable.
 """
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,20 @@ vars().update(
 )
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "客服中心 <noreply@localhost>")
 EMAIL_TIMEOUT = 10
+
+# --- other ways out ------------------------------------------------------------------------------
+# Networks inside the house that webhooks and robots may call, such as 10.20.0.0/16; others never.
+WEBHOOK_ALLOWED_NETWORKS = [str(ip_network(n, strict=False)) for n in env.list("WEBHOOK_ALLOWED_NETWORKS", default=[])]
+# Text messages by Tencent Cloud. Without all of the first five there is no such channel.
+TENCENT_SMS = {
+    "secret_id": env.str("TENCENT_SMS_SECRET_ID", ""),
+    "secret_key": env.str("TENCENT_SMS_SECRET_KEY", ""),
+    "app_id": env.str("TENCENT_SMS_APP_ID", ""),
+    "sign": env.str("TENCENT_SMS_SIGN", ""),
+    "template": env.str("TENCENT_SMS_TEMPLATE", ""),
+    "parameters": env.list("TENCENT_SMS_PARAMETERS", default=["title", "link"]),
+    "region": env.str("TENCENT_SMS_REGION", "ap-guangzhou"),
+}
 
 # --- security ------------------------------------------------------------------------------------
 HTTPS = env.bool("HTTPS", not DEBUG)

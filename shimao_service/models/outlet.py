@@ -11,7 +11,6 @@ from encrypted_fields.fields import EncryptedTextField
 
 from shimao_service.models.notice import Notice
 
-
 # How a Fernet token begins: its version byte and the high bytes of its time.
 CIPHER = "gAAAA"
 
@@ -35,7 +34,7 @@ class Outlet(models.Model):
     # A robot's whole address, or a webhook's.
     address = EncryptedTextField(_("地址"))
     # What a webhook's signature, or a robot's "signed" mode, is made with.
-    secret = EncryptedTextField(_("密钥"), blank=True, null=True)  # noqa: DJ001  (the field stores "" as NULL)
+    secret = EncryptedTextField(_("密钥"), blank=True, null=True)
     topics = ArrayField(models.CharField(max_length=40), default=list, blank=True, verbose_name=_("发送内容"))
     per_minute = models.PositiveSmallIntegerField(_("每分钟最多"), default=20)
     is_active = models.BooleanField(_("启用"), default=True)
