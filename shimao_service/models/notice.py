@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -77,7 +78,7 @@ class Notice(models.Model):
     folded_into = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="folded", db_index=False,
         verbose_name=_("并入"),
-    )
+    )  # fmt: skip
     # Who sent it again or let it be, after it was dead or uncertain.
     handled_at = models.DateTimeField(_("处理时间"), null=True, blank=True)
     handled_by = models.ForeignKey(
@@ -151,6 +152,8 @@ class Notice(models.Model):
                 "channel", models.F("urgent").desc(), "next_attempt_at", "id",
                 name="notice_due", condition=Q(status="pending"),
             ),
+            # What else waits for the same reader: to fold it in, or to hold it back with what just failed.
+            models.Index(fields=["channel", "recipient"], name="notice_waiting", condition=Q(status="pending")),
             models.Index(fields=["lease_until"], name="notice_leased", condition=Q(status="sending")),
             models.Index(
                 fields=["status", "-id"], name="notice_attention", condition=Q(status__in=["uncertain", "dead"])
@@ -171,6 +174,9 @@ class Notice(models.Model):
             models.Index(fields=["about"], name="notice_about", condition=~Q(about="")),
             models.Index(fields=["scope", "-id"], name="notice_history", condition=~Q(scope="")),
             models.Index(fields=["folded_into"], name="notice_folded", condition=Q(folded_into__isnull=False)),
+            # Rows lie in the order they were made: a period is a few blocks, and the index next to nothing.
+            BrinIndex(fields=["created_at"], name="notice_made", autosummarize=True),
+            BrinIndex(fields=["sent_at"], name="notice_left", autosummarize=True),
         ]  # fmt: skip
 
     def __str__(self) -> str:
