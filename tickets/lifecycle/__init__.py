@@ -12,11 +12,15 @@ from tickets.lifecycle.dispatching import accept, dispatch, return_, transfer
 from tickets.lifecycle.feedback import attempt, feed_back, rate, reopen
 from tickets.lifecycle.handling import arrive, complete, follow_up, hold, resume
 from tickets.lifecycle.intake import answer_on_spot, register
+from tickets.lifecycle.recomputing import recompute
 from tickets.lifecycle.recusal import name_subjects
+from tickets.lifecycle.referring import refer, reply_authority
+from tickets.lifecycle.urging import acknowledge, answer_urge, oversee, urge
 
 __all__ = [
-    "accept", "amend", "answer_on_spot", "arrive", "attempt", "cancel", "complete", "conclude", "dispatch", "feed_back",
-    "follow_up", "hand_over", "hold", "judge", "link", "name_subjects", "rate", "register", "release_employee",
-    "reopen", "resume", "return_", "revoke_link", "summarise", "summarise_many", "supplement", "talk", "time_out",
-    "transfer", "unlink",
+    "accept", "acknowledge", "amend", "answer_on_spot", "answer_urge", "arrive", "attempt", "cancel", "complete",
+    "conclude", "dispatch", "feed_back", "follow_up", "hand_over", "hold", "judge", "link", "name_subjects",
+    "oversee", "rate", "recompute", "refer", "register", "release_employee", "reopen", "reply_authority", "resume",
+    "return_", "revoke_link", "summarise", "summarise_many", "supplement", "talk", "time_out", "transfer", "unlink",
+    "urge",
 ]  # fmt: skip
