@@ -9,6 +9,7 @@ class ShimaoServiceConfig(AppConfig):
 
     def ready(self) -> None:
         from shimao_service import (
+            calendars,
             checks,  # noqa: F401  (registers them)
             health,
             inbox,
@@ -23,9 +24,13 @@ class ShimaoServiceConfig(AppConfig):
         outbox.register_kinds({"import": _("导入")})
         navigation.register_counter(inbox.counts)
         navigation.register_warning(health.stalled_warning)
+        navigation.register_warning(calendars.estimate_warning)
         navigation.register(
             navigation.NavItem(
                 _("提醒发送"), "outbox", "send", shown=health.may_see_notices, group=_("管理"), order=950
+            ),
+            navigation.NavItem(
+                _("日历"), "calendars", "calendar", lambda viewer: calendars.uses.may_see(viewer), _("管理"), order=140
             ),
             navigation.NavItem(_("导入"), "imports", "file-import", shown=imports.is_shown, group=_("管理"), order=940),
         )

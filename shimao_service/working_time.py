@@ -70,6 +70,10 @@ class Calendar:
     def local(self, moment: datetime) -> datetime:
         return moment.astimezone(self.zone)
 
+    def midnight(self, day: date) -> datetime:
+        """The instant at which a local day begins."""
+        return self.local(self._instant(day, 0))
+
     def minutes(self, measure: str, day: date) -> Spans:
         """The day's spans in local minutes, in order."""
         if (measure, day) in self.special:

@@ -142,7 +142,11 @@ class ReturnForm(RefusableForm):
 class ProjectForm(forms.ModelForm):
     class Meta:
         model = Project
-        fields = ["code", "name", "kind", "address", "service_phone", "is_active"]
+        fields = ["code", "name", "kind", "address", "service_phone", "calendar", "is_active"]
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.fields["calendar"].empty_label = _l("公司默认日历")  # type: ignore[attr-defined]
 
     def clean_service_phone(self) -> str:
         return clean_phone(self, "service_phone")
