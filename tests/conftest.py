@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
+import time_machine
 from django.test import Client
 
 from tests.factories import make_cast
 from tickets import policies
 from tickets.lifecycle import gate
+
+# The suite always runs on a Tuesday at ten in the morning: what is due in service time or on a working day must not
+# depend on when somebody starts it. Set before any test module is read, since some count from "now" as they load.
+TUESDAY_MORNING = time_machine.travel(datetime(2026, 11, 24, 10, 0, tzinfo=ZoneInfo("Asia/Shanghai")), tick=True)
+TUESDAY_MORNING.start()
+
+
+@pytest.fixture
+def real_time():
+    """For tests that share a clock with browsers or other processes."""
+    TUESDAY_MORNING.stop()
+    yield
+    TUESDAY_MORNING.start()
 
 
 @pytest.fixture(autouse=True)

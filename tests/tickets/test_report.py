@@ -19,7 +19,7 @@ from django.urls import reverse
 from PIL import Image
 
 from shimao_service.models import Notice
-from tests.factories import BuildingFactory, OccupancyFactory, OwnerFactory, UnitFactory
+from tests.factories import BuildingFactory, OccupancyFactory, OwnerFactory, UnitFactory, register
 from tickets import links, promises, web_reports
 from tickets.models import Occupancy, ReportAttempt, Ticket
 from tickets.statuses import Kind, Source, Status
@@ -90,7 +90,7 @@ def test_the_promise_comes_from_the_limits(form):
 @pytest.mark.parametrize(("hour", "said"), [(23, True), (3, True), (10, False)])
 def test_at_night_the_form_says_when_somebody_answers(form, hour, said):
     with time_machine.travel(datetime(2026, 11, 23, hour - 8 if hour >= 8 else hour + 16, tzinfo=UTC)):
-        assert ("现在是夜间" in form.client.get(form.address).content.decode()) is said
+        assert ("现在是非服务时间" in form.client.get(form.address).content.decode()) is said
 
 
 # --- sending it ----------------------------------------------------------------------------------
@@ -448,14 +448,15 @@ def test_a_forwarded_address_counts_only_behind_our_proxy(rf, settings):
 SHANGHAI_10 = datetime(2026, 11, 23, 2, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("start", "minutes", "due"), [
-    (SHANGHAI_10, 30, SHANGHAI_10 + timedelta(minutes=30)),
-    (SHANGHAI_10.replace(hour=15), 30, datetime(2026, 11, 24, 1, 0, tzinfo=UTC)),  # 23:00 → tomorrow 09:00
-    (SHANGHAI_10.replace(hour=11, minute=45), 30, datetime(2026, 11, 24, 0, 45, tzinfo=UTC)),  # 19:45 → 08:45
-    (datetime(2026, 11, 22, 19, tzinfo=UTC), 30, datetime(2026, 11, 23, 1, 0, tzinfo=UTC)),  # 03:00 → 09:00
+@pytest.mark.parametrize(("start", "due"), [
+    (SHANGHAI_10, SHANGHAI_10 + timedelta(minutes=30)),
+    (SHANGHAI_10.replace(hour=15), datetime(2026, 11, 24, 1, 0, tzinfo=UTC)),  # 23:00 → tomorrow 09:00
+    (SHANGHAI_10.replace(hour=11, minute=45), datetime(2026, 11, 24, 0, 45, tzinfo=UTC)),  # 19:45 → 08:45
+    (datetime(2026, 11, 22, 19, tzinfo=UTC), datetime(2026, 11, 23, 1, 0, tzinfo=UTC)),  # 03:00 → 09:00
 ])  # fmt: skip
-def test_service_time_rests_at_night(start, minutes, due):
-    assert promises.service_due(start, minutes) == due
+def test_the_promise_of_an_answer_rests_at_night(cast, start, due):
+    ticket = register(cast, now=start)
+    assert promises.response_promise(ticket.clocks.all()) == due
 
 
 def test_a_night_receipt_says_the_morning_and_an_urgent_one_does_not(form):

@@ -70,10 +70,14 @@ def test_how_urgent_it_sounds(text, kind, urgency):
     assert suggestions.urgency_of(text, kind) == urgency
 
 
-def test_the_promise_in_words():
-    assert suggestions.promise(deadlines.Facts("repair", "normal")) == "30 分钟内响应，48 小时内办结"
-    assert suggestions.promise(deadlines.Facts("repair", "urgent")) == "10 分钟内响应，30 分钟内到场，24 小时内办结"
-    assert suggestions.promise(deadlines.Facts("praise", "normal")) == ""
+def test_the_promise_in_words(db):
+    def said(kind, urgency):
+        return suggestions.promise(deadlines.Facts(kind, urgency), None)
+
+    assert said("repair", "normal") == "服务时间 30 分钟内响应，48 小时内办结"
+    assert said("repair", "urgent") == "10 分钟内响应，30 分钟内到场，24 小时内办结"
+    assert said("complaint", "normal") == "服务时间 30 分钟内响应，24 小时内答复，3 个工作日内办结"
+    assert said("praise", "normal") == ""
 
 
 def test_the_endpoint_answers_with_category_urgency_and_promise(cast, as_):

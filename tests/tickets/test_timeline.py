@@ -64,7 +64,7 @@ def test_a_broken_promise_stands_at_its_moment_with_its_clause(cast):
     lines = story(ticket)
     assert [line.what for line in lines] == ["接待并登记", "派单给", "接单", "到场时限已过", "到场"]
     breach = lines[3]
-    assert (breach.tone, breach.details) == ("overdue", ["时限 30 分 · 依据制度 B6.3"])
+    assert (breach.tone, breach.details) == ("overdue", ["时限 30 分钟 · 依据制度 B6.3"])
     assert lines[4].late == "超时 9 分"
 
 
