@@ -283,6 +283,8 @@ ICONS = {
     Verb.TALK: "messages", Verb.CONCLUDE: "flag", Verb.SUMMARISE: "clipboard-check", Verb.REOPEN: "rotate",
     Verb.CANCEL: "ban", Verb.AMEND: "pencil", Verb.ATTEMPT: "phone-call", Verb.SUPPLEMENT: "message-2",
     Verb.JUDGE: "gavel", Verb.NAME_SUBJECTS: "user-exclamation", Verb.HAND_OVER: "user-check",
+    Verb.URGE: "bell-ringing", Verb.ANSWER_URGE: "message-2", Verb.OVERSEE: "eye", Verb.REFER: "building",
+    Verb.REPLY_AUTHORITY: "mail",
 }  # fmt: skip
 
 

@@ -16,9 +16,9 @@ from django.utils.translation import gettext_lazy
 from shimao_service import outbox
 from shimao_service.actors import Actor
 from staff.models import Employee
-from tickets.models import Event, Ticket
+from tickets.models import Event, Ticket, Urge
 from tickets.recipients import Audience, addresses
-from tickets.statuses import GRADES, Channel, Kind, Status, Urgency, Verb
+from tickets.statuses import GRADES, MANAGER_AT, SUPERVISOR_AT, Channel, Kind, Oversight, Status, Urgency, Verb
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -68,6 +68,31 @@ def _judged(audience: Audience, event: Event) -> list[Employee]:
     return audience.first_receiver()
 
 
+def _urged(audience: Audience, event: Event) -> list[Employee]:
+    """The first call: who has it and who keeps its loop; the owner's second the supervisor too, and on the manager.
+
+    The third itself reaches the manager as what it becomes: 督办.
+    """
+    people = [*(audience.holder() if audience.ticket.department_id else audience.desk()), *audience.first_receiver()]
+    nth = (event.data or {}).get("nth", 1)
+    people += audience.supervisors() if nth >= SUPERVISOR_AT else []
+    return people + (audience.managers() if nth > MANAGER_AT else [])
+
+
+def _overseen(audience: Audience, event: Event) -> list[Employee]:
+    if event.actor_kind == "system":
+        return [*audience.managers(), *audience.supervisors()]
+    return [*_urged(audience, event), *audience.supervisors()]
+
+
+def _answered(audience: Audience, event: Event) -> list[Employee]:
+    """Who urged reads what came of it; for an owner who did, who keeps the loop."""
+    data = event.data or {}
+    urgers = data.get("urgers")
+    people = audience.only(Employee.objects.filter(pk__in=urgers)) if urgers else []
+    return [*people, *audience.first_receiver()] if data.get("to_owner") else people
+
+
 TELLINGS: dict[str, Telling] = {
     Verb.REGISTER: Telling(_urgent_or_web, gettext_lazy("新工单待派单：%s"), "registered"),
     Verb.DISPATCH: Telling(lambda a, e: a.holder(), gettext_lazy("派给您的工单：%s"), "dispatched"),
@@ -91,12 +116,23 @@ TELLINGS: dict[str, Telling] = {
     Verb.AMEND: Telling(lambda a, e: a.handler(), gettext_lazy("登记内容有更正：%s"), "amended"),
     Verb.HAND_OVER: Telling(lambda a, e: a.first_receiver(), gettext_lazy("您已接任首问责任人：%s"), "handed_over"),
     Verb.JUDGE: Telling(_judged, gettext_lazy("认定结果：%s"), "judged"),
+    Verb.URGE: Telling(_urged, gettext_lazy("催办，请尽快处理并答复：%s"), "urged"),
+    Verb.OVERSEE: Telling(_overseen, gettext_lazy("经理督办，请尽快处理并答复：%s"), "overseen"),
+    Verb.ANSWER_URGE: Telling(_answered, gettext_lazy("催办已答复：%s"), "urge_answered"),
+    Verb.FOLLOW_UP: Telling(_answered, gettext_lazy("催办已答复：%s"), "urge_answered"),
+    Verb.FEED_BACK: Telling(_answered, gettext_lazy("催办已答复：%s"), "urge_answered"),
 }
 
 
 def _title(telling: Telling, event: Event) -> str:
-    """What the inbox reads; a rating with its grade, since "dissatisfied" must not wait to be opened."""
+    """What the inbox reads; a rating with its grade, since "dissatisfied" must not wait to be opened; why it rose."""
     grade = (event.data or {}).get("grade")
+    if event.verb == Verb.URGE and (event.data or {}).get("by") == Urge.By.OWNER:
+        return str(gettext_lazy("业主第 {n} 次催单，请尽快处理并答复：%s")).format(n=event.data.get("nth", 1))
+    if event.verb == Verb.OVERSEE and event.actor_kind == "system":
+        reason = (event.data or {}).get("reason", "")
+        label = Oversight(reason).label if reason in Oversight.values else ""
+        return str(gettext_lazy("转经理督办（{reason}）：%s")).format(reason=label)
     if event.verb != Verb.RATE or grade not in GRADES:
         return str(telling.title)
     return str(gettext_lazy("业主评价“{grade}”：%s")).format(grade=GRADES[grade])

@@ -181,6 +181,12 @@ def has_talked(ticket: Ticket) -> bool:
     return ticket.events.filter(verb=Verb.TALK, round__gte=ROUNDS_BEFORE_CONCLUDING).exists()
 
 
+def waits_for_answer(ticket: Ticket) -> bool:
+    """Whether somebody urged and had no answer yet. No query where the list or the page has counted already."""
+    counted = getattr(ticket, "open_urges", None)
+    return bool(counted) if counted is not None else ticket.urges.filter(answered_at=None).exists()
+
+
 def is_ready(verb: str, ticket: Ticket, by: Actor, now: datetime) -> bool:
     """Whether the details that the verb itself looks at allow it too, so that no button leads to a refusal."""
     if verb == Verb.RATE and by.is_employee:
@@ -190,6 +196,11 @@ def is_ready(verb: str, ticket: Ticket, by: Actor, now: datetime) -> bool:
         return not late or (ticket.concluded_at is None and now <= ticket.status_at + timedelta(days=REOPEN_DAYS))
     if verb == Verb.REOPEN and ticket.closed_at is not None:
         return now <= ticket.closed_at + timedelta(days=REOPEN_DAYS)
+    if verb == Verb.ANSWER_URGE:
+        return waits_for_answer(ticket)
+    if verb in (Verb.REFER, Verb.REPLY_AUTHORITY):
+        referral = getattr(ticket, "referral", None)
+        return (verb == Verb.REFER or referral is not None) and not (referral and referral.replied_at)
     if verb == Verb.CONCLUDE:
         return ticket.dissatisfied_rounds >= ROUNDS_BEFORE_CONCLUDING and has_talked(ticket)
     return True
@@ -218,6 +229,8 @@ def likelihood(verb: Verb, ticket: Ticket) -> float:
         return LIKELY.index(Verb.REVOKE_LINK) + 0.5
     if verb == Verb.ATTEMPT and ticket.status in (Status.COMPLETED, Status.FED_BACK):
         return LIKELY.index(Verb.RATE) + 0.5
+    if verb == Verb.REPLY_AUTHORITY and ticket.status in (Status.COMPLETED, Status.FED_BACK, Status.AWAITING_SUMMARY):
+        return LIKELY.index(Verb.SUMMARISE) + 0.5  # the result is there: they wait for it
     if verb == Verb.TALK and ticket.dissatisfied_rounds >= ROUNDS_BEFORE_CONCLUDING:
         return LIKELY.index(Verb.FOLLOW_UP) - 0.5
     return place

@@ -339,6 +339,8 @@ class Oversight(models.TextChoices):
 
 # A request passed on by one of these carries their number and their deadline.
 AUTHORITIES = (Source.HOTLINE_12345, Source.GOVERNMENT, Source.HEAD_OFFICE, Source.COMMITTEE)
+# The owner's how-manieth call brings in the supervisor, and the manager; the first tells handler and first receiver.
+SUPERVISOR_AT, MANAGER_AT = 2, 3
 # The same unit and category again within so many days is a repeat.
 REPEAT_DAYS = 30
 
@@ -349,7 +351,7 @@ ROUNDS_BEFORE_CONCLUDING = 2
 
 # Words about a request that change nothing a page shows to be acted on: they leave its version alone, so that
 # nobody's half-written form is refused because somebody urged or a reminder rose.
-QUIET = frozenset({Verb.URGE, Verb.ESCALATE, Verb.ACKNOWLEDGE, Verb.RECLOCK})
+QUIET = frozenset({Verb.URGE, Verb.OVERSEE, Verb.ESCALATE, Verb.ACKNOWLEDGE, Verb.RECLOCK})
 
 # The clause of the regulation each verb rests on.
 CLAUSE_OF: dict[str, str] = {

@@ -18,11 +18,11 @@ from django.utils.translation import gettext as _
 from shimao_service.actors import ActorKind
 from shimao_service.looks import day_words, moment_words
 from tickets.models import Attachment, Event, Ticket
-from tickets.statuses import GRADES, Channel, HoldReason, Kind, Status, Verb
+from tickets.statuses import GRADES, Channel, HoldReason, Kind, Oversight, Status, Verb
 
 OWNER_SIDE = (ActorKind.LINK, ActorKind.OWNER)
 # What owners wrote themselves: after the request went to another owner, the words stay with who wrote them.
-OWN_WORDS = (Verb.SUPPLEMENT, Verb.RATE, Verb.REOPEN)
+OWN_WORDS = (Verb.SUPPLEMENT, Verb.RATE, Verb.REOPEN, Verb.URGE)
 COMPOUND_SURNAMES = (
     "欧阳", "司马", "上官", "诸葛", "东方", "皇甫", "尉迟", "公孙", "慕容", "令狐", "司徒", "夏侯", "长孙", "宇文",
     "端木",
@@ -169,6 +169,21 @@ def _supplement(event: Event, data: dict[str, Any]) -> tuple[str, str] | None:
     return (_("您的补充"), event.note) if event.actor_kind in OWNER_SIDE else None
 
 
+def _urge(event: Event, data: dict[str, Any]) -> tuple[str, str] | None:
+    """What the owner urged, or the desk wrote down for the owner; what colleagues urge among themselves is theirs."""
+    if event.actor_kind in OWNER_SIDE:
+        return _("您催了一次，已转告处理人员"), event.note
+    return (_("您来催过，我们已记下并转告处理人员"), "") if data.get("recorded") else None
+
+
+def _answer_urge(event: Event, data: dict[str, Any]) -> tuple[str, str] | None:
+    return (_("答复您的催促"), event.note) if data.get("to_owner") else None
+
+
+def _oversee(event: Event, data: dict[str, Any]) -> tuple[str, str] | None:
+    return (_("已请项目经理督办"), "") if data.get("reason") == Oversight.URGED else None
+
+
 AMENDED = {
     "kind": lambda: _("类型"),
     "unit": lambda: _("房屋"),
@@ -209,6 +224,9 @@ WORDS: dict[str, Telling] = {
     Verb.CANCEL: _cancel,
     Verb.SUPPLEMENT: _supplement,
     Verb.AMEND: _amend,
+    Verb.URGE: _urge,
+    Verb.ANSWER_URGE: _answer_urge,
+    Verb.OVERSEE: _oversee,
 }
 TONES: dict[str, str] = {
     Verb.HOLD: "paused",
@@ -217,6 +235,8 @@ TONES: dict[str, str] = {
     Verb.TIME_OUT: "muted",
     Verb.CANCEL: "muted",
     Verb.AMEND: "muted",
+    Verb.URGE: "warning",
+    Verb.ANSWER_URGE: "moving",
 }
 # Pictures that owners sent, and those of the result; what staff photograph for each other stays with them.
 WITH_PICTURES = (Verb.REGISTER, Verb.SUPPLEMENT, Verb.COMPLETE)
@@ -235,7 +255,7 @@ def story(ticket: Ticket) -> list[Line]:
         words, said = told
         pictures = list(event.attachments.all()) if event.verb in WITH_PICTURES else []
         if event.seq < handed and event.verb in OWN_WORDS:
-            if event.verb == Verb.SUPPLEMENT:
+            if event.verb in (Verb.SUPPLEMENT, Verb.URGE):
                 continue
             said, pictures = "", []
         if event.seq < handed and event.verb == Verb.REGISTER:

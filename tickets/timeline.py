@@ -15,11 +15,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext, pgettext_lazy
 
 from shimao_service.actors import ActorKind
-from shimao_service.looks import duration_words, moment_words
+from shimao_service.looks import duration_words
 from shimao_service.privacy import mask_name, mask_phone
+from tickets import sentences
 from tickets.custody import assignee, data_of, when
 from tickets.models import Clock, Event, Ticket
 from tickets.promises import span
+from tickets.sentences import Words, moment
+from tickets.sentences import channel as _channel
 from tickets.statuses import (
     CLAUSE_OF,
     GRADES,
@@ -48,7 +51,7 @@ TONES = {
     Verb.NAME_SUBJECTS: "muted", Verb.LINK: "muted", Verb.UNLINK: "muted", Verb.REVOKE_LINK: "muted",
     Verb.HAND_OVER: "muted", Verb.SUPPLEMENT: "muted", Verb.FOLLOW_UP: "moving", Verb.ARRIVE: "moving",
     Verb.CONCLUDE: "warning",
-}  # fmt: skip
+} | sentences.TONES  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -69,19 +72,6 @@ class Line:
     pictures: list[int] = field(default_factory=list)
     seq: int = 0
     new_day: bool = False
-
-
-@dataclass(slots=True)
-class Words:
-    """What a verb's own function finds to say."""
-
-    what: str
-    object: str = ""
-    details: list[str] = field(default_factory=list)
-    changes: list[tuple[str, str, str]] = field(default_factory=list)
-    note: str | None = None
-    tone: str = ""
-    who: str | None = None
 
 
 def story(ticket: Ticket, events: Sequence[Event], clocks: Sequence[Clock], now: datetime) -> list[Line]:
@@ -142,6 +132,8 @@ def _lines(events: Sequence[Event], clocks: Sequence[Clock]) -> list[Line]:
             seq=event.seq,
         )
         timed_out |= {event.round} if event.verb == Verb.TIME_OUT else set()
+        if event.verb != Verb.ANSWER_URGE and (answered := sentences.answered_words(data_of(event))):
+            line.details.append(answered)
         if event.verb == Verb.RATE and event.round in timed_out:
             line.details.append(_("逾期评价"))
         moved = event.from_status != event.to_status
@@ -202,11 +194,6 @@ PLAIN: dict[str, Any] = {
 
 def _plain(event: Event) -> Words:
     return Words(str(PLAIN.get(event.verb) or Verb(event.verb).label))
-
-
-def _channel(event: Event) -> str:
-    value = data_of(event).get("channel", "")
-    return str(Channel(value).label) if value in Channel.values else ""
 
 
 def _register(event: Event) -> Words:
@@ -372,7 +359,7 @@ WORDS: dict[str, Callable[[Event], Words]] = {
     Verb.TIME_OUT: _time_out, Verb.TALK: _talk, Verb.SUMMARISE: _summarise, Verb.REOPEN: _reopen, Verb.JUDGE: _judge,
     Verb.NAME_SUBJECTS: _name_subjects, Verb.HAND_OVER: _hand_over, Verb.LINK: _link, Verb.UNLINK: _unlink,
     Verb.REVOKE_LINK: _revoke, Verb.CANCEL: _cancel, Verb.AMEND: _amend,
-}  # fmt: skip
+} | sentences.WORDS  # fmt: skip
 
 
 # --- values of an amendment -----------------------------------------------------------------------
@@ -399,8 +386,3 @@ def amended(name: str, value: Any) -> str:
     if name == "appointment_at" and when(value):
         return moment(when(value))
     return str(value)
-
-
-def moment(at: datetime | None) -> str:
-    """``明天 10:00``, as of today."""
-    return moment_words(timezone.localtime(at), timezone.localtime()) if at else ""

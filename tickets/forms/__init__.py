@@ -14,14 +14,16 @@ from tickets.forms.correction import (
 from tickets.forms.dispatching import AcceptForm, AnswerOnSpotForm, DispatchForm, ReturnForm, TransferForm
 from tickets.forms.feedback import AttemptForm, FeedBackForm, RateForm, ReopenForm
 from tickets.forms.handling import ArriveForm, CompleteForm, FollowUpForm, HoldForm, ResumeForm
+from tickets.forms.referring import ReferForm, ReplyAuthorityForm
+from tickets.forms.urging import AnswerUrgeForm, OverseeForm, UrgeForm
 
 FORMS: dict[str, type[MoveForm]] = {
     form.verb.value: form
     for form in (
-        AcceptForm, AmendForm, AnswerOnSpotForm, ArriveForm, AttemptForm, CancelForm, CompleteForm,
+        AcceptForm, AmendForm, AnswerOnSpotForm, AnswerUrgeForm, ArriveForm, AttemptForm, CancelForm, CompleteForm,
         ConcludeForm, DispatchForm, FeedBackForm, FollowUpForm, HandOverForm, HoldForm, JudgeForm, LinkForm,
-        NameSubjectsForm, RateForm, ReopenForm, ResumeForm, ReturnForm, RevokeLinkForm, SummariseForm,
-        SupplementForm, TalkForm, TransferForm, UnlinkForm,
+        NameSubjectsForm, OverseeForm, RateForm, ReferForm, ReopenForm, ReplyAuthorityForm, ResumeForm, ReturnForm,
+        RevokeLinkForm, SummariseForm, SupplementForm, TalkForm, TransferForm, UnlinkForm, UrgeForm,
     )
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from shimao_service.actors import SYSTEM, Actor
 from shimao_service.exceptions import Conflict, IllegalMove, Invalid, Refusal
 from tickets.lifecycle.dispatching import end_hold
 from tickets.lifecycle.gate import Moving, limited, moving, required
+from tickets.lifecycle.urging import settle
 from tickets.models import Event, Summary, Ticket
 from tickets.statuses import ROUNDS_BEFORE_CONCLUDING, Kind, Liability, Status, Verb
 
@@ -135,7 +136,7 @@ def conclude(
         move.end_leg()
         move.receive_if_none()
         move.set(concluded_at=move.now, fed_back_at=ticket.fed_back_at or talked.at, promised_at=None)
-        move.event(Verb.CONCLUDE, to=Status.AWAITING_SUMMARY, note=reason)
+        move.event(Verb.CONCLUDE, to=Status.AWAITING_SUMMARY, note=reason, data=settle(move, reason))
     return move.ticket
 
 

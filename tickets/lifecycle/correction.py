@@ -17,7 +17,9 @@ from shimao_service.privacy import mask_name, mask_phone
 from staff.permissions import Permission
 from tickets.lifecycle.dispatching import end_hold
 from tickets.lifecycle.gate import limited, lock, moving, required, sees
+from tickets.lifecycle.oversight import after_amendment, after_linking
 from tickets.lifecycle.recusal import recuse
+from tickets.lifecycle.urging import settle
 from tickets.models import Category, Owner, Ticket, TicketLink, Unit
 from tickets.permissions import check_power
 from tickets.pictures import Picture
@@ -75,6 +77,7 @@ def amend(
         if wanted.get("kind") == Kind.COMPLAINT:
             # Whom the praise named is now whom the complaint is about.
             recuse(move, set(row.subjects.values_list("employee_id", flat=True)))
+        after_amendment(move, wanted.keys())
     return move.ticket
 
 
@@ -164,7 +167,7 @@ def cancel(
         reason = required(reason, "reason", _("请写明原因。"))
         end_hold(move)
         move.set(cancelled_by_owner=by.is_owner_side, promised_at=None)
-        move.event(Verb.CANCEL, to=Status.CANCELLED, note=reason)
+        move.event(Verb.CANCEL, to=Status.CANCELLED, note=reason, data=settle(move, reason))
     return move.ticket
 
 
@@ -200,6 +203,7 @@ def link(ticket: Ticket, other: Ticket, *, by: Actor, note: str = "", now: datet
     for one, another in ((low, high), (high, low)):
         with moving(one, Verb.LINK, by=by, now=now) as move:
             move.event(Verb.LINK, note=limited(note, "note"), data={"number": another.number})
+    after_linking((low, high), now=now)
     return made
 
 

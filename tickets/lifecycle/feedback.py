@@ -13,6 +13,7 @@ from staff.models import Department, Employee
 from staff.permissions import Permission
 from tickets.lifecycle.dispatching import assignment_data, is_concerned
 from tickets.lifecycle.gate import Moving, limited, moving, required
+from tickets.lifecycle.urging import settle
 from tickets.models import Rating, Ticket
 from tickets.statuses import GRADES, REOPEN_DAYS, Channel, RatingSource, Status, Verb
 
@@ -37,7 +38,8 @@ def feed_back(
         content = required(content, "content", _("请写下告诉业主的内容。"))
         move.receive_if_none()
         move.set(fed_back_at=move.now, feedback_channel=channel)
-        move.event(Verb.FEED_BACK, to=Status.FED_BACK, note=content, data={"channel": channel})
+        data = {"channel": channel} | settle(move, content)
+        move.event(Verb.FEED_BACK, to=Status.FED_BACK, note=content, data=data)
     return move.ticket
 
 

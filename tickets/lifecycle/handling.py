@@ -11,6 +11,7 @@ from shimao_service.actors import Actor
 from shimao_service.exceptions import Invalid
 from tickets.lifecycle.dispatching import end_hold, take
 from tickets.lifecycle.gate import future, limited, moving, required
+from tickets.lifecycle.urging import settle
 from tickets.models import Hold, Ticket
 from tickets.pictures import Picture
 from tickets.statuses import HoldReason, Status, Verb
@@ -56,7 +57,7 @@ def follow_up(
         note = required(note, "note", _("请写下进展。"))
         data: dict = {}
         if answered:
-            data["answered"] = True
+            data |= {"answered": True} | settle(move, note)
         if promised_at is not None:
             promised_at = future(promised_at, "promised_at", move.now, message="")
             data["promised_at"] = promised_at.isoformat()
@@ -115,5 +116,5 @@ def complete(
         result = required(result, "result", _("请写明处理结果，回复业主时要用。"))
         move.end_leg()
         move.set(promised_at=None)
-        move.event(Verb.COMPLETE, to=Status.COMPLETED, note=result, files=pictures)
+        move.event(Verb.COMPLETE, to=Status.COMPLETED, note=result, data=settle(move, result), files=pictures)
     return move.ticket

@@ -20,7 +20,10 @@ from staff.models import Department, Employee, Project
 from tickets import permissions, policies
 from tickets.lifecycle.feedback import record_rating
 from tickets.lifecycle.gate import Moving, future, limited, moving, required
+from tickets.lifecycle.oversight import after_registration
 from tickets.lifecycle.recusal import recuse
+from tickets.lifecycle.referring import clean_intake_fields, refer_at_registration
+from tickets.lifecycle.urging import settle
 from tickets.models import Building, Category, Owner, Submission, Summary, Ticket, TicketSubject, Unit
 from tickets.numbers import next_number
 from tickets.pictures import Picture
@@ -51,13 +54,17 @@ class Intake:
     mood: str = ""
     is_collective: bool = False
     subjects: Collection[Employee] = field(default_factory=tuple)
+    # An authority passed it on: which one is the source.
+    authority_number: str = ""
+    authority_due_at: datetime | None = None
+    authority_return_until: datetime | None = None
 
     def fingerprint(self) -> str:
         """The same for the same content; pictures are not part of it."""
         content = {
             name: getattr(value, "pk", None) or (value.isoformat() if isinstance(value, datetime) else str(value))
             for name, value in ((name, getattr(self, name)) for name in self.__slots__)
-            if name != "subjects"
+            if name != "subjects" and (value or not name.startswith("authority_"))
         }
         content["subjects"] = sorted(employee.pk for employee in self.subjects)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -131,9 +138,19 @@ def clean_intake(intake: Intake, now: datetime) -> dict[str, Any]:
     }
     if intake.subjects and kind not in (Kind.COMPLAINT, Kind.PRAISE):
         wrong["subjects"] = [_("只有投诉和表扬可以指明员工。")]
+    try:
+        clean_referral(intake, columns["source"], now)
+    except Invalid as refusal:
+        wrong |= refusal.fields
     if wrong:
         raise Invalid(next(iter(wrong.values()))[0], fields=wrong)
     return columns
+
+
+def clean_referral(intake: Intake, source: str, now: datetime) -> dict[str, Any] | None:
+    return clean_intake_fields(
+        source, intake.authority_number, intake.authority_due_at, intake.authority_return_until, now
+    )
 
 
 def register(
@@ -147,8 +164,8 @@ def register(
 ) -> Ticket:
     """登记: make the request. The same ``key`` in the same ``scope`` finds the request made before.
 
-    Raises ``Invalid`` by field, and ``Conflict`` (``idempotency_mismatch``) when the key came with other
-    content before.
+    Raises ``Invalid`` by field, and ``Conflict``: ``idempotency_mismatch`` when the key came with other content
+    before, ``referral_taken`` when the authority's number is on another request.
     """
     permissions.check_power(Verb.REGISTER, intake.project.pk, by)
     fingerprint = intake.fingerprint()
@@ -207,6 +224,9 @@ def _register(
     if by.is_employee and by.viewer.employee:
         move.receive(by.viewer.employee)
     move.event(Verb.REGISTER, to=Status.REGISTERED, files=files, data={"source": columns["source"]})
+    if referral := clean_referral(intake, columns["source"], moment):
+        refer_at_registration(move, referral)
+    after_registration(move)
     if intake.subjects and ticket.kind == Kind.COMPLAINT:
         # Whoever writes down a complaint about a superior does not keep its loop.
         recuse(move, {employee.pk for employee in intake.subjects})
@@ -249,7 +269,7 @@ def close_at_once(move: Moving, answer: str, *, grade: int | None, channel: str 
     spot: dict[str, Any] = {"on_spot": True}
     move.event(Verb.DISPATCH, to=Status.DISPATCHED, data=spot | {"department_name": department.name})
     move.event(Verb.ACCEPT, to=Status.IN_PROGRESS, data=spot)
-    move.event(Verb.COMPLETE, to=Status.COMPLETED, note=answer, data=spot)
+    move.event(Verb.COMPLETE, to=Status.COMPLETED, note=answer, data=spot | settle(move, answer))
     move.set(fed_back_at=move.now, feedback_channel=channel)
     move.event(Verb.FEED_BACK, to=Status.FED_BACK, note=answer, data=spot | {"channel": channel})
     if grade is not None:

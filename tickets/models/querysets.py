@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from staff.permissions import Permission
 from tickets.statuses import OPEN, Kind, Status
@@ -82,8 +83,14 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
             "project", "building", "unit", "category__parent", "department", "handler", "first_receiver"
         )
 
+    def with_urges(self) -> TicketQuerySet:
+        """Each with ``open_urges``: how often somebody urged without having had an answer."""
+        urges = apps.get_model("tickets", "Urge").objects.order_by().filter(ticket=OuterRef("pk"), answered_at=None)
+        times = urges.values("ticket").annotate(n=Sum("times")).values("n")
+        return self.annotate(open_urges=Coalesce(Subquery(times), 0))
+
     def for_queue(self) -> TicketQuerySet:
-        return self.with_people()
+        return self.with_people().with_urges()
 
     def for_page(self) -> TicketQuerySet:
-        return self.with_people().select_related("owner", "payer", "summary__written_by")
+        return self.with_people().with_urges().select_related("owner", "payer", "summary__written_by", "referral")
