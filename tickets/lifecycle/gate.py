@@ -22,7 +22,7 @@ from staff.models import Clause, Employee
 from staff.permissions import Permission
 from tickets import deadlines, notices, permissions, pictures, policies, schedule
 from tickets.models import Attachment, Clock, Event, Leg, ReceiverTerm, Referral, Ticket
-from tickets.statuses import AUTHORITIES, CLAUSE_OF, FINAL, QUIET, Status, Verb
+from tickets.statuses import CLAUSE_OF, FINAL, QUIET, Status, Verb
 
 logger = logging.getLogger(__name__)
 
@@ -193,9 +193,7 @@ def clause_id(code: str, day: date) -> int | None:
 
 def facts_of(ticket: Ticket) -> deadlines.Facts:
     """What the clocks depend on, as it is today. One query more for what an authority passed on."""
-    authority_due_at = None
-    if ticket.source in AUTHORITIES:
-        authority_due_at = Referral.objects.filter(ticket=ticket).values_list("due_at", flat=True).first()
+    authority_due_at = Referral.objects.filter(ticket=ticket).values_list("due_at", flat=True).first()
     return deadlines.Facts(
         kind=ticket.kind,
         urgency=ticket.urgency,
