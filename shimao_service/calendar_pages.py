@@ -1,5 +1,308 @@
-from django.shortcuts import render
+"""The calendars' pages: which there are, what one says of a year, and drafting its next version.
+
+Seen by whoever keeps terms anywhere; changed by whoever keeps those of every project that lives by the calendar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.contrib import messages
+from django.db.models import Prefetch
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from shimao_service import calendar_drafts, calendar_words, calendars
+from shimao_service.calendar_forms import DayForm, DraftForm, NewCalendarForm, PublishForm, RemoveDayForm, WeekForm
+from shimao_service.exceptions import Conflict, Forbidden, Invalid, NotSeen, Refusal, Stale
+from shimao_service.models import CalendarDay, CalendarVersion, CalendarYear, Origin, User, WorkCalendar
+
+FORM_METHODS = ["GET", "HEAD", "POST"]
+P = ParamSpec("P")
 
 
-def index(request):
-    return render(request, "404.html")
+def keepers_only(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    @never_cache
+    @wraps(view)
+    def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        viewer = getattr(request, "viewer", None)
+        if not viewer or not calendars.uses.may_see(viewer):
+            raise Forbidden(_("您没有查看日历的权限，请联系主管。"))
+        return view(request, *args, **kwargs)
+
+    return checked
+
+
+def calendar_of(pk: int) -> WorkCalendar:
+    found = WorkCalendar.objects.filter(pk=pk).first()
+    if found is None:
+        raise NotSeen(_("没有找到这个日历。"))
+    return found
+
+
+def may_edit(request: HttpRequest, calendar: WorkCalendar) -> bool:
+    return calendars.uses.may_edit(getattr(request, "viewer", None), calendar)
+
+
+def edited(request: HttpRequest, pk: int) -> WorkCalendar:
+    """The calendar, for someone who may change it. Raises ``Forbidden``."""
+    calendar = calendar_of(pk)
+    if not may_edit(request, calendar):
+        raise Forbidden(_("这个日历还有您不负责的项目在用，请由公司统一修改。"))
+    return calendar
+
+
+def status_of(*forms: Any) -> int:
+    return 400 if any(form.is_bound and form.errors for form in forms) else 200
+
+
+def asked_year(request: HttpRequest) -> int:
+    typed = request.GET.get("year", "")
+    year = int(typed) if typed.isascii() and typed.isdigit() and len(typed) == 4 else 0
+    return year if year >= 2000 else timezone.localdate().year
+
+
+# --- looking --------------------------------------------------------------------------------------
+@require_safe
+@keepers_only
+def index(request: HttpRequest) -> HttpResponse:
+    calendars.current_version()  # the default one is made on first need
+    years = Prefetch("years", queryset=CalendarYear.objects.filter(is_estimate=False), to_attr="settled")
+    versions = CalendarVersion.objects.order_by("-number").select_related("published_by").prefetch_related(years)
+    rows = WorkCalendar.objects.prefetch_related(Prefetch("versions", queryset=versions))
+    users = calendars.uses.users_of()
+    context = {"rows": [_row(row, users) for row in rows]}
+    return render(request, "shimao_service/calendars/index.html", context)
+
+
+def _row(calendar: WorkCalendar, users: dict[int | None, list[str]]) -> dict[str, Any]:
+    versions = list(calendar.versions.all())
+    in_force = next((one for one in versions if one.published_at), None)
+    settled = {one.year for one in in_force.settled} if in_force else set()  # type: ignore[attr-defined]
+    this_year = timezone.localdate().year
+    return {
+        "calendar": calendar,
+        "in_force": in_force,
+        "draft": next((one for one in versions if not one.published_at), None),
+        "users": users.get(calendar.pk, []) + (users.get(None, []) if calendar.is_default else []),
+        "unsettled": [year for year in (this_year, this_year + 1) if year not in settled] if in_force else [],
+    }
+
+
+@require_safe
+@keepers_only
+def calendar(request: HttpRequest, pk: int, number: int | None = None) -> HttpResponse:
+    """A version, the one in force unless another is named, through ``?year=``."""
+    found = calendar_of(pk)
+    versions = list(found.versions.select_related("published_by"))
+    published = [one for one in versions if one.published_at]
+    wanted = [one for one in published if number is None or one.number == number]
+    if not wanted and number is None and versions:
+        return redirect("calendar-draft", pk)  # never published yet
+    if not wanted:
+        raise NotSeen(_("没有找到这个版本。"))
+    context = shown(wanted[0], asked_year(request)) | {
+        "versions": published,
+        "in_force": published[0],
+        "draft": next((one for one in versions if not one.published_at), None),
+        "can_edit": may_edit(request, found),
+        "untaken": calendar_drafts.untaken_years(wanted[0]) if wanted[0] == published[0] else [],
+    }
+    return render(request, "shimao_service/calendars/calendar.html", context)
+
+
+def shown(version: CalendarVersion, year: int) -> dict[str, Any]:
+    """What the year's view needs, of a version or of a draft."""
+    read = calendars.read(version)
+    days = {day.date: day for day in version.days.all()}
+    return {
+        "calendar": version.calendar,
+        "version": version,
+        "read": read,
+        "days": days,
+        "year": year,
+        "months": calendar_words.months(read, days, year, timezone.localdate()),
+        "special": [calendar_words.day_row(read, row) for day, row in days.items() if day.year == year],
+        "week": calendar_words.week_rows(read),
+        "is_unknown": year not in read.years,
+        "is_estimate": year in read.estimates,
+    }
+
+
+# --- drafting -------------------------------------------------------------------------------------
+@require_http_methods(FORM_METHODS)
+@keepers_only
+def new(request: HttpRequest) -> HttpResponse:
+    form = NewCalendarForm(request.POST or None, initial={"timezone": "Asia/Shanghai"})
+    if request.method == "POST" and form.is_valid():
+        typed = form.cleaned_data
+        made = calendar_drafts.create(
+            code=typed["code"], name=typed["name"], timezone=typed["timezone"], now=timezone.now()
+        )
+        messages.success(request, _("已按公司默认日历建立草稿，修改后请发布。"))
+        return redirect("calendar-draft", made.pk)
+    return render(request, "shimao_service/calendars/new.html", {"form": form}, status=status_of(form))
+
+
+@require_POST
+@keepers_only
+def open_draft(request: HttpRequest, pk: int) -> HttpResponse:
+    calendar_drafts.open_draft(edited(request, pk), now=timezone.now())
+    return redirect("calendar-draft", pk)
+
+
+@require_safe
+@keepers_only
+def draft(request: HttpRequest, pk: int) -> HttpResponse:
+    return draft_page(request, edited(request, pk))
+
+
+def draft_page(request: HttpRequest, calendar: WorkCalendar, **bound: Any) -> HttpResponse:
+    """The draft with its forms; ``bound`` is the one that was refused, with what was typed.
+
+    After a ``Stale`` the refused form shows the new count of edits, so that saving once more is a decision.
+    """
+    row = calendar.versions.select_related("calendar").filter(published_at=None).first()
+    if row is None:
+        raise Conflict(_("这个日历没有草稿：可能刚被发布或放弃，请重新打开日历。"))
+    context = shown(row, asked_year(request))
+    forms = {
+        "week_form": WeekForm.of(context["read"], row.edits),
+        "day_form": DayForm(initial={"edits": row.edits}),
+        "publish_form": PublishForm(initial={"edits": row.edits}, can_recompute=_recomputes(calendar)),
+    } | bound
+    base = calendar.versions.filter(published_at__isnull=False).order_by("-number").first()
+    context |= forms | {
+        "edits": row.edits,
+        "base": base,
+        "changes": changes_of(base, row) if base else [],
+        "own": [each for each in context["days"].values() if each.origin == Origin.OWN],
+        "untaken": calendar_drafts.untaken_years(row),
+    }
+    return render(request, "shimao_service/calendars/draft.html", context, status=status_of(*bound.values()))
+
+
+def _recomputes(calendar: WorkCalendar) -> bool:
+    """Whether open requests can be taken along: somebody counts them, and there is an older version to come from."""
+    return calendars.change is not None and calendar.versions.filter(published_at__isnull=False).exists()
+
+
+def changes_of(base: CalendarVersion, row: CalendarVersion) -> list[str]:
+    was: dict[Any, CalendarDay] = {day.date: day for day in base.days.all()}
+    will: dict[Any, CalendarDay] = {day.date: day for day in row.days.all()}
+    return calendar_words.changes(calendars.read(base), calendars.read(row), was, will)
+
+
+def attempt(
+    request: HttpRequest, calendar: WorkCalendar, name: str, form: Any, verb: Callable[[int], object]
+) -> HttpResponse | None:
+    """Do ``verb(edits)``; on a refusal the draft's page again, with what was typed."""
+    if form.is_valid():
+        try:
+            verb(form.cleaned_data["edits"])
+        except (Invalid, Stale) as refusal:
+            refuse(form, refusal, calendar)
+        else:
+            return None
+    return draft_page(request, calendar, **{name: form})
+
+
+def refuse(form: Any, refusal: Refusal, calendar: WorkCalendar) -> None:
+    form.take(refusal)
+    if isinstance(refusal, Stale) and (latest := calendar_drafts.draft_of(calendar)):
+        form.data = form.data.copy()
+        form.data["edits"] = latest.edits
+
+
+@require_POST
+@keepers_only
+def write_week(request: HttpRequest, pk: int) -> HttpResponse:
+    calendar, form = edited(request, pk), WeekForm(request.POST)
+    refused = attempt(
+        request, calendar, "week_form", form, lambda edits: calendar_drafts.write_week(calendar, edits, **form.hours())
+    )
+    if refused is None:
+        messages.success(request, _("每周时间已保存到草稿。"))
+    return refused or redirect("calendar-draft", pk)
+
+
+@require_POST
+@keepers_only
+def write_days(request: HttpRequest, pk: int) -> HttpResponse:
+    calendar, form = edited(request, pk), DayForm(request.POST)
+    refused = attempt(
+        request, calendar, "day_form", form, lambda edits: calendar_drafts.write_days(calendar, edits, **form.values())
+    )
+    if refused is None:
+        messages.success(request, _("日期已保存到草稿。"))
+    return refused or redirect("calendar-draft", pk)
+
+
+@require_POST
+@keepers_only
+def remove_day(request: HttpRequest, pk: int) -> HttpResponse:
+    return simple(
+        request, pk, RemoveDayForm(request.POST), _("已去掉，这一天恢复官方安排。"), calendar_drafts.remove_day
+    )
+
+
+@require_POST
+@keepers_only
+def take_over(request: HttpRequest, pk: int) -> HttpResponse:
+    return simple(request, pk, DraftForm(request.POST), _("已采用最新的官方安排。"), calendar_drafts.take_over)
+
+
+def simple(request: HttpRequest, pk: int, form: DraftForm, said: str, verb: Callable[..., object]) -> HttpResponse:
+    """A button of the draft's page: nothing was typed that could be kept."""
+    calendar = edited(request, pk)
+    if not form.is_valid():
+        raise Invalid(_("请从草稿页面操作。"))
+    more = {name: value for name, value in form.cleaned_data.items() if name != "edits"}
+    verb(calendar, form.cleaned_data["edits"], **more)
+    messages.success(request, said)
+    return redirect("calendar-draft", pk)
+
+
+@require_POST
+@keepers_only
+def discard(request: HttpRequest, pk: int) -> HttpResponse:
+    calendar, form = edited(request, pk), DraftForm(request.POST)
+    if not form.is_valid():
+        raise Invalid(_("请从草稿页面操作。"))
+    calendar_drafts.discard(calendar, form.cleaned_data["edits"])
+    messages.success(request, _("草稿已放弃。"))
+    return redirect("calendars")
+
+
+@require_POST
+@keepers_only
+def publish(request: HttpRequest, pk: int) -> HttpResponse:
+    """In force at once for new requests; for open ones a preview is made first, where that was chosen."""
+    calendar = edited(request, pk)
+    form = PublishForm(request.POST, can_recompute=_recomputes(calendar))
+    now, user = timezone.now(), cast(User, request.user)
+    done: list[CalendarVersion] = []
+    refused = attempt(
+        request,
+        calendar,
+        "publish_form",
+        form,
+        lambda edits: done.append(
+            calendar_drafts.publish(calendar, edits, note=form.cleaned_data["note"], by=user, now=now)
+        ),
+    )
+    if refused is not None:
+        return refused
+    messages.success(request, _("已发布第 %(number)d 版，新工单即日起按它计算。") % {"number": done[0].number})
+    if form.recomputes and calendars.change is not None:
+        employee = getattr(getattr(request, "viewer", None), "employee", None)
+        return redirect(calendars.change(done[0], employee or user, now))
+    return redirect("calendar", pk)

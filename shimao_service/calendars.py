@@ -225,6 +225,14 @@ def year_differences(arrangement: Arrangement) -> list[Difference]:
     return differences(before, arrangement.days)
 
 
+def import_year(arrangement: Arrangement, *, now: datetime, by: Any = None) -> list[Difference]:
+    """Write an announced arrangement that somebody brought; answer what changed. The same again changes nothing."""
+    changed = year_differences(arrangement)
+    write_year(arrangement, Origin.IMPORT, now=now, by=by)
+    look_again()
+    return changed
+
+
 def copy_official_days(version: CalendarVersion) -> None:
     """Write the official arrangement into a draft; days of our own stay as they are."""
     own = set(version.days.filter(origin=Origin.OWN).values_list("date", flat=True))
