@@ -15,6 +15,10 @@ class ShimaoServiceConfig(AppConfig):
             inbox,
             navigation,
             outbox,
+            outlets,
+            robots,
+            sms,
+            webhooks,
         )
         from shimao_service.imports import registry as imports
         from shimao_service.models.user import email_addresses, names
@@ -22,6 +26,8 @@ class ShimaoServiceConfig(AppConfig):
         outbox.register_address("user", email_addresses)
         outbox.register_name("user", names)
         outbox.register_kinds({"import": _("导入")})
+        for channel in (robots, webhooks, sms):
+            channel.register()
         navigation.register_counter(inbox.counts)
         navigation.register_warning(health.stalled_warning)
         navigation.register_warning(calendars.estimate_warning)
@@ -31,6 +37,9 @@ class ShimaoServiceConfig(AppConfig):
             ),
             navigation.NavItem(
                 _("日历"), "calendars", "calendar", lambda viewer: calendars.uses.may_see(viewer), _("管理"), order=140
+            ),
+            navigation.NavItem(
+                _("通知渠道"), "channels", "message-report", shown=outlets.may_manage, group=_("管理"), order=945
             ),
             navigation.NavItem(_("导入"), "imports", "file-import", shown=imports.is_shown, group=_("管理"), order=940),
         )

@@ -9,6 +9,7 @@ TICK: list[str] = [
     "shimao_service.imports.sweeping.sweep",
     "tickets.terms_changes.sweep",
     "tickets.housekeeping.tidy",
+    "shimao_service.outlets.tidy",
     "shimao_service.calendars.keep_years",
 ]
 

@@ -24,6 +24,7 @@ urlpatterns = [
     path("inbox/outbox/decide/", operations.decide, name="outbox-decide"),
     path("inbox/mail/", operations.mail_page, name="demo-mail"),
     path("calendars/", include("shimao_service.calendar_urls")),
+    path("channels/", include("shimao_service.outlet_urls")),
     path("imports/", include("shimao_service.imports.urls")),
     path("", include("staff.urls")),
     path("", include("tickets.urls")),

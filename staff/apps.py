@@ -12,6 +12,7 @@ class StaffConfig(AppConfig):
     def ready(self) -> None:
         from shimao_service import health, navigation
         from shimao_service.imports import registry
+        from staff import reach
         from staff.imports import EmployeeImporter
         from staff.permissions import Permission as P
         from staff.powers import everywhere
@@ -24,6 +25,7 @@ class StaffConfig(AppConfig):
             see=lambda viewer: viewer.can(P.NOTICE_VIEW),
             act=lambda viewer: viewer.can(P.NOTICE_VIEW) and viewer.can_any((P.TICKET_OVERSEE, P.ROLE_MANAGE)),
         )
+        reach.register()
         registry.register(EmployeeImporter())
         navigation.register(
             navigation.NavItem(

@@ -9,11 +9,12 @@ class TicketsConfig(AppConfig):
 
     def ready(self) -> None:
         from shimao_service.imports import registry
-        from tickets import clauses, frame, leavers, outgoing
+        from tickets import clauses, frame, group_messages, leavers, outgoing
         from tickets.imports import EstateImporter
 
         outgoing.register()
         frame.register()
         leavers.register()
         clauses.register()
+        group_messages.register()
         registry.register(EstateImporter())
