@@ -93,7 +93,12 @@ class Caller:
 
     @cached_property
     def open_tickets(self) -> list[Ticket]:
-        return list(self._past().open().order_by("-created_at")[:8])
+        return list(self._past().open().with_urges().order_by("-created_at")[:8])
+
+    @property
+    def may_urge(self) -> bool:
+        """Whether a call about one of these can be written down here."""
+        return self.project is not None and self.viewer.can(Permission.TICKET_URGE, self.project.pk)
 
     @cached_property
     def recent(self) -> list[Ticket]:

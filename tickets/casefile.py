@@ -23,9 +23,9 @@ from shimao_service.exceptions import NotSeen
 from staff.access import Viewer
 from tickets import contacts, custody, discretion, permissions, timeline
 from tickets.custody import Graded, Span
-from tickets.models import Attachment, Clock, Event, Ticket, TicketLink, TicketSubject
+from tickets.models import Attachment, Clock, Event, Referral, Ticket, TicketLink, TicketSubject, Urge
 from tickets.promises import span
-from tickets.statuses import ClockName, Kind, Status, Verb
+from tickets.statuses import ClockName, Kind, Source, Status, Verb
 
 HEADING = 28
 # From how much of its time used a clock is amber.
@@ -124,6 +124,40 @@ class CaseFile:
     def is_reply_next(self) -> bool:
         """Whether writing a word is the likely thing: nothing else is asked of this person."""
         return not any(move["primary"] for move in self.moves)
+
+    # --- who urges, who oversees, who passed it on ---------------------------------------------
+    @cached_property
+    def urges(self) -> list[Urge]:
+        """What waits for an answer, oldest first; no query where nothing does."""
+        if not permissions.waits_for_answer(self.ticket):
+            return []
+        return list(Urge.objects.filter(ticket=self.ticket, answered_at=None).order_by("at", "pk"))
+
+    @property
+    def may_answer_urge(self) -> bool:
+        return Verb.ANSWER_URGE in self.verbs
+
+    @property
+    def referral(self) -> Referral | None:
+        return getattr(self.ticket, "referral", None)
+
+    @property
+    def authority(self) -> str:
+        return str(Source(self.referral.authority).label) if self.referral else ""
+
+    @property
+    def may_reply_authority(self) -> bool:
+        return Verb.REPLY_AUTHORITY in self.verbs
+
+    @property
+    def may_refer(self) -> bool:
+        return Verb.REFER in self.verbs
+
+    @property
+    def stamp(self) -> str:
+        """Of the last event: quiet words leave the version alone, but the page shows them."""
+        at = self.ticket.last_event_at
+        return f"{int(at.timestamp())}{at.microsecond:06}"
 
     # --- promises -------------------------------------------------------------------------------
     def _view(self, clock: Clock) -> ClockView:

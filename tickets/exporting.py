@@ -29,19 +29,23 @@ def headings() -> list[tuple[str, int]]:
         (_("编号"), 18), (_("类型"), 8), (_("紧急程度"), 8), (_("状态"), 10), (_("项目"), 18), (_("房号"), 14),
         (_("分类"), 14), (_("内容"), 60), (_("联系人"), 10), (_("电话"), 14), (_("来源"), 10), (_("登记时间"), 17),
         (_("首问责任人"), 10), (_("责任部门"), 10), (_("责任人"), 10), (_("最近时限"), 17), (_("是否超时"), 8),
-        (_("轮次"), 6), (_("评价"), 10), (_("办结时间"), 17),
+        (_("轮次"), 6), (_("评价"), 10), (_("办结时间"), 17), (_("督办"), 14), (_("转办单位"), 12), (_("转办编号"), 20),
+        (_("转办时限"), 17), (_("正式回复"), 17),
     ]  # fmt: skip
 
 
 def cells(ticket: Ticket, now: Any) -> list[Any]:
     late = ticket.due_at is not None and ticket.due_at < now
+    theirs = getattr(ticket, "referral", None)
     return [
         ticket.number, str(Kind(ticket.kind).label), str(Urgency(ticket.urgency).label), ticket.status_label,
         ticket.project.name, ticket.where, str(ticket.category or ""), mask_numbers(ticket.description),
         ticket.masked_name, ticket.masked_phone, str(Source(ticket.source).label), local(ticket.created_at),
         name_of(ticket.first_receiver), name_of(ticket.department), name_of(ticket.handler), local(ticket.due_at),
         _("超时") if late else "", ticket.round, str(GRADES.get(ticket.grade, "")) if ticket.grade else "",
-        local(ticket.closed_at),
+        local(ticket.closed_at), ticket.get_oversight_display() if ticket.overseen_at else "",
+        *((str(Source(theirs.authority).label), theirs.number, local(theirs.due_at), local(theirs.replied_at))
+          if theirs else ("", "", "", "")),
     ]  # fmt: skip
 
 
@@ -85,7 +89,7 @@ def footer(count: int, asked: TicketFilter, viewer: Viewer) -> list[str]:
 
 
 def _tickets(asked: TicketFilter) -> Iterator[Ticket]:
-    return asked.ordered().with_people()[:MOST_ROWS].iterator(chunk_size=1000)  # type: ignore[attr-defined]
+    return asked.ordered().with_people().select_related("referral")[:MOST_ROWS].iterator(chunk_size=1000)  # type: ignore[attr-defined]
 
 
 def mask_numbers(text: str) -> str:

@@ -48,12 +48,18 @@ DESK: tuple[tuple[May, Section], ...] = (
     (holds(P.TICKET_OVERSEE), Section(
         "critical", gettext_lazy("特急"), "urgent", {"status": "open", "urgency": "critical"}, tone="overdue",
         hint=gettext_lazy("核对是否已联系 119、燃气公司或电梯单位"))),
+    (holds(P.TICKET_SUPERVISE), Section(
+        "overseen", gettext_lazy("督办"), "eye", {"status": "open", "overseen": "1"}, tone="overdue",
+        hint=gettext_lazy("群诉、三次催单、30 天内第三次和您督办的，办结前都在这里"))),
     (holds(P.TICKET_OVERSEE, P.TICKET_CONCLUDE), Section(
         "overdue", gettext_lazy("超时"), "alert-triangle", {"status": "open", "overdue": "1"}, tone="overdue",
         hint=gettext_lazy("先问清卡在哪里，再决定改派或亲自跟进"))),
     (holds(P.TICKET_OVERSEE), Section(
         "untaken", gettext_lazy("无人接单"), "user-exclamation", {"status": "dispatched", "overdue": "1"},
         tone="overdue", hint=gettext_lazy("已派出，但过了响应时限"))),
+    (holds(P.TICKET_FOLLOW_UP), Section(
+        "urged", gettext_lazy("催办待答复"), "bell-ringing", {"status": "open", "urged": "1"}, tone="warning",
+        hint=gettext_lazy("业主或同事在催，先答复再办理"))),
     (lambda v: v.can(P.TICKET_DISPATCH) and not v.can(P.TICKET_OVERSEE), Section(
         "returned", gettext_lazy("退单待重派"), "arrow-back-up", {"status": "registered", "returned": "1"},
         tone="warning", hint=gettext_lazy("看清退单原因再派"))),
@@ -166,7 +172,7 @@ def _load(found: dict[str, Waiting], pairs: Any, viewer: Viewer) -> None:
     """The rows of all lists at once, put where they belong in the order of their ids."""
     places = list(pairs)
     now = timezone.now()
-    rows = Ticket.objects.filter(pk__in={pk for _key, pk in places}).with_people()
+    rows = Ticket.objects.filter(pk__in={pk for _key, pk in places}).with_people().with_urges()
     tickets = {ticket.pk: ticket for ticket in queue.with_clock_names(rows)}
     for key, pk in places:
         if pk in tickets:

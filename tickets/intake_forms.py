@@ -18,11 +18,11 @@ from staff.models import Department, Employee, Project
 from staff.permissions import Permission
 from tickets import callers, lookup, suggestions
 from tickets.desk import Action, Reception
-from tickets.forms.base import MomentInput
+from tickets.forms.base import MomentInput, moment_field
 from tickets.lifecycle.intake import Intake
 from tickets.models import Building, Category, Ticket, Unit
 from tickets.report_forms import PicturesField, WordsField, renewed
-from tickets.statuses import GRADES, Kind, Level, Mood, Source, Urgency
+from tickets.statuses import AUTHORITIES, GRADES, Kind, Level, Mood, Source, Urgency
 
 KINDS = (Kind.CONSULTATION, Kind.COMPLAINT, Kind.REPAIR, Kind.SUGGESTION, Kind.PRAISE)
 SOURCES = (
@@ -114,6 +114,10 @@ class IntakeForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "tel"}),
     )
     payer = forms.CharField(required=False, label=gettext_lazy("付费人"))
+    # an authority passed it on: shown for such a source
+    authority_number = WordsField(label=gettext_lazy("转办编号"), required=False, max_length=60)
+    authority_due_at = moment_field(gettext_lazy("转办时限"))
+    authority_return_until = moment_field(gettext_lazy("可退回至"))
     # complaints
     level = radios(gettext_lazy("投诉级别"), Level)
     mood = radios(gettext_lazy("情绪"), Mood)
@@ -324,7 +328,13 @@ class IntakeForm(forms.Form):
             mood=values["mood"] if complaint else "",
             is_collective=values["is_collective"] and complaint,
             subjects=values.get("people", ()),
+            **self._referral(),
         )
+
+    def _referral(self) -> dict[str, Any]:
+        """What an authority gave along; left over from another source, it is nothing."""
+        names = ("authority_number", "authority_due_at", "authority_return_until")
+        return {name: self.cleaned_data[name] for name in names} if self.cleaned_data["source"] in AUTHORITIES else {}
 
     def _payer(self) -> Any:
         """A tenant asks, the owner pays, unless somebody else was picked."""

@@ -126,11 +126,12 @@ TELLINGS: dict[str, Telling] = {
 
 def _title(telling: Telling, event: Event) -> str:
     """What the inbox reads; a rating with its grade, since "dissatisfied" must not wait to be opened; why it rose."""
-    grade = (event.data or {}).get("grade")
-    if event.verb == Verb.URGE and (event.data or {}).get("by") == Urge.By.OWNER:
-        return str(gettext_lazy("业主第 {n} 次催单，请尽快处理并答复：%s")).format(n=event.data.get("nth", 1))
+    data = event.data or {}
+    grade = data.get("grade")
+    if event.verb == Verb.URGE and data.get("by") == Urge.By.OWNER:
+        return str(gettext_lazy("业主第 {n} 次催单，请尽快处理并答复：%s")).format(n=data.get("nth", 1))
     if event.verb == Verb.OVERSEE and event.actor_kind == "system":
-        reason = (event.data or {}).get("reason", "")
+        reason = data.get("reason", "")
         label = Oversight(reason).label if reason in Oversight.values else ""
         return str(gettext_lazy("转经理督办（{reason}）：%s")).format(reason=label)
     if event.verb != Verb.RATE or grade not in GRADES:

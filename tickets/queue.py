@@ -46,6 +46,11 @@ def counts(rows: QuerySet[Ticket], now: datetime) -> dict[str, int]:
     )
 
 
+def overseen(rows: QuerySet[Ticket]) -> int:
+    """How many of the open ones the manager oversees: few, and found by an index of their own."""
+    return rows.filter(status__in=OPEN, overseen_at__isnull=False).count()
+
+
 def with_clock_names(rows: QuerySet[Ticket]) -> QuerySet[Ticket]:
     """Each with ``due_name``: which of its clocks ``due_at`` belongs to."""
     running = Clock.objects.filter(
@@ -113,8 +118,20 @@ class Row:
             (ticket.is_collective, _("群诉")),
             (ticket.round > 1, _("第 %(n)d 轮") % {"n": ticket.round}),
             (ticket.returns > 0 and ticket.is_open, _("退单 %(n)d 次") % {"n": ticket.returns}),
+            (ticket.occurrence > 1, _("30 天内第 %(n)d 次") % {"n": ticket.occurrence}),
         ]
         return [words for holds, words in found if holds]
+
+    @property
+    def marks(self) -> list[tuple[str, str, str]]:
+        """Who presses: 督办 by the manager, 催 with how often, as badges: words, tone, icon."""
+        ticket = self.ticket
+        urges = getattr(ticket, "open_urges", 0)
+        found = [
+            (ticket.overseen_at is not None and ticket.is_open, (_("督办"), "overdue", "eye")),
+            (urges > 0, (_("催 %(n)d") % {"n": urges}, "warning", "bell-ringing")),
+        ]
+        return [mark for holds, mark in found if holds]
 
 
 # --- chips ------------------------------------------------------------------------------------------
@@ -123,10 +140,10 @@ def state_chips(asked: TicketFilter, found: dict[str, int] | None) -> list[dict[
     base = asked.states_left_out
     present = asked.params.get("status", "")
     is_state = not present and "step" not in asked.params and not asked.q
-    late = "overdue" in asked.params
+    late, watched = "overdue" in asked.params, "overseen" in asked.params
 
     def chip(label: Any, count: str, active: bool, tone: str = "", **changes: str | None) -> dict[str, Any]:
-        number = found[count] if found is not None and count else None
+        number = found.get(count) if found is not None and count else None
         return {
             "label": label,
             "href": f"?{base.query(**changes)}",
@@ -135,9 +152,11 @@ def state_chips(asked: TicketFilter, found: dict[str, int] | None) -> list[dict[
             "tone": tone if number != 0 else "",
         }
 
-    chips = [chip(_("未办结"), "open", not late and (present == "open" or is_state), status="open")]
+    chips = [chip(_("未办结"), "open", not late and not watched and (present == "open" or is_state), status="open")]
     chips += [chip(label, status.value, present == status, status=status.value) for status, label in STATE_CHIPS]
     chips.append(chip(_("超时"), "overdue", late, "overdue", status="open", overdue="1"))
+    if watched or (found or {}).get("overseen"):
+        chips.append(chip(_("督办"), "overseen", watched, "overdue", status="open", overseen="1"))
     mine = asked.params.get("mine") == "1"
     chips.append(
         {
@@ -157,6 +176,7 @@ NAMES: dict[str, Any] = {
     "dissatisfied": {"1": gettext_lazy("不满意重办"), "2": gettext_lazy("两轮不满意"), "3": gettext_lazy("三轮不满意")},
     "call": {"1": gettext_lazy("没有邮箱，需致电")},
     "promised": {"1": gettext_lazy("承诺联系已到时间")},
+    "urged": {"1": gettext_lazy("催办待答复")},
     "due": {"soon": gettext_lazy("两小时内到期")},
     "handler": {"me": gettext_lazy("我负责"), "none": gettext_lazy("未指定责任人")},
     "receiver": {"me": gettext_lazy("我首问")},
@@ -296,6 +316,8 @@ SPECIALS: dict[str, tuple[str, str, Any]] = {
     "returned": ("returned", "1", gettext_lazy("被退单")),
     "dissatisfied": ("dissatisfied", "1", gettext_lazy("不满意重办")),
     "promised": ("promised", "1", gettext_lazy("承诺联系已到时间")),
+    "urged": ("urged", "1", gettext_lazy("催办待答复")),
+    "overseen": ("overseen", "1", gettext_lazy("经理督办")),
     "call": ("call", "1", gettext_lazy("没有邮箱，需致电")),
 }
 

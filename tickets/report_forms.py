@@ -187,6 +187,14 @@ class SupplementForm(forms.Form):
     pictures = PicturesField(label=gettext_lazy("图片"), required=False)
 
 
+class UrgeForm(forms.Form):
+    """Words are optional: the tap says it all."""
+
+    note = WordsField(
+        label=gettext_lazy("想说的话"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
 class ReasonForm(forms.Form):
     """Why it is withdrawn; no reason is needed to want nothing any more."""
 

@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from staff.access import Viewer
 from staff.permissions import Permission
 from tickets import words
-from tickets.models import Ticket
+from tickets.models import Ticket, Urge
 from tickets.statuses import FINAL, OPEN, STATUSES_OF, Kind, Status, Step, Urgency
 
 OPEN_ONES, FINAL_ONES, ALL = "open", "final", "all"
@@ -181,13 +181,16 @@ PARAMETERS: dict[str, Callable[[str, Context], Q]] = {
     "promised": _promised,
     "returned": _flag(Q(returns__gte=1)),
     "dissatisfied": _rounds,
+    "overseen": _flag(Q(overseen_at__isnull=False)),
+    # Asked as a list of ids, which is short: most requests are never urged.
+    "urged": _flag(Q(pk__in=Urge.objects.filter(answered_at=None).values("ticket_id"))),
     # Owners whom no e-mail reaches: somebody has to ring them up.
     "call": _flag(Q(contact_email="", is_anonymous=False)),
     "from": _from,
     "to": _to,
 }
 # These say in which state a request is; the chips of states count without them.
-STATES = ("status", "step", "overdue", "due")
+STATES = ("status", "step", "overdue", "due", "overseen")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ from django.utils.translation import gettext as _
 from shimao_service.actors import Actor, ActorKind
 from tickets import links, permissions, promises, story
 from tickets.lifecycle.feedback import REOPEN_DAYS
-from tickets.models import Rating, Ticket
-from tickets.statuses import GRADES, Kind, RatingSource, Status, Verb
+from tickets.models import Rating, Ticket, Urge
+from tickets.statuses import BEFORE_COMPLETED, GRADES, Kind, RatingSource, Status, Verb
 
 # How long the page asks to keep the link before it says so in small letters only.
 FRESH = timedelta(hours=1)
+WAITS_FOR_US = (*BEFORE_COMPLETED, Status.COMPLETED)
 OWNER_SOURCES = (RatingSource.LINK, RatingSource.OWNER)
 
 
@@ -53,6 +54,7 @@ def page(ticket: Ticket, *, now: datetime) -> dict[str, Any]:
         "rounds": rounds(ticket, token),
         "coming": coming(ticket),
         "rating_given": rating,
+        "urged": urged(ticket) if ticket.is_open else None,
         "grade_words": GRADES[rating.grade] if rating else "",
         "may": may(ticket, rating, now),
         "service_phone": promises.service_phone(ticket.project),
@@ -82,6 +84,12 @@ def line_of(line: story.Line, token: str) -> dict[str, Any]:
     }
 
 
+def urged(ticket: Ticket) -> Urge | None:
+    """The owner's own call that waits for its answer."""
+    mine = Urge.objects.filter(ticket=ticket, round=ticket.round, by=Urge.By.OWNER, answered_at=None)
+    return mine.order_by("-at").first()
+
+
 def coming(ticket: Ticket) -> list[str]:
     """The steps still ahead, in the owner's words."""
     ahead = {
@@ -99,7 +107,8 @@ def may(ticket: Ticket, rating: Rating | None, now: datetime) -> dict[str, bool]
     """Which moves stand open to the holder; the verbs decide again when one is made."""
     holder = Actor(kind=ActorKind.LINK, id=ticket.owner_id, name="")
     can = {
-        verb: permissions.can(verb, ticket, holder) for verb in (Verb.SUPPLEMENT, Verb.REOPEN, Verb.CANCEL, Verb.RATE)
+        verb: permissions.can(verb, ticket, holder)
+        for verb in (Verb.SUPPLEMENT, Verb.REOPEN, Verb.CANCEL, Verb.RATE, Verb.URGE)
     }
     in_time = now <= (ticket.closed_at or now) + timedelta(days=REOPEN_DAYS)
     is_own = rating is not None and rating.source in OWNER_SOURCES
@@ -110,6 +119,8 @@ def may(ticket: Ticket, rating: Rating | None, now: datetime) -> dict[str, bool]
         # Praise is thanked for, not worked on.
         "rate": can[Verb.RATE] and not is_own and not praise and (ticket.status == Status.FED_BACK or late_ok),
         "supplement": can[Verb.SUPPLEMENT],
+        # While it waits for the owner's own word there is nobody to hurry.
+        "urge": can[Verb.URGE] and not praise and ticket.status in WAITS_FOR_US,
         "reopen": can[Verb.REOPEN] and in_time and not praise,
         "withdraw": can[Verb.CANCEL],
     }

@@ -19,8 +19,9 @@ from django.db.models.functions import Reverse
 from django.utils.translation import gettext as _
 
 from staff.models import Employee
-from tickets.models import Occupancy, Owner, Ticket, Unit
-from tickets.statuses import NUMBER_LETTERS, OPEN
+from tickets.models import Occupancy, Owner, Referral, Ticket, Unit
+from tickets.models.escalation import normalised
+from tickets.statuses import AUTHORITIES, NUMBER_LETTERS, OPEN
 
 # More words than these are hardly typed; each costs a look-up.
 MOST_WORDS = 4
@@ -118,7 +119,7 @@ def _people_and_places(token: str, words: Words, projects: list[int] | None) -> 
         where |= Q(owner=None, contact_name__startswith=token) & ~Q(contact_name="")
     if not sources:
         return where
-    found: dict[str, list[int]] = {"owner": [], "employee": [], "unit": []}
+    found: dict[str, list[int]] = {"owner": [], "employee": [], "unit": [], "ticket": []}
     first, *others = sources
     for what, pk in first.union(*others, all=True) if others else first:
         found[what].append(pk)
@@ -130,6 +131,8 @@ def _people_and_places(token: str, words: Words, projects: list[int] | None) -> 
         where |= Q(unit_id__in=found["unit"])
     if found["employee"]:
         where |= Q(handler_id__in=found["employee"])
+    if found["ticket"]:
+        where |= Q(pk__in=found["ticket"])
     return where
 
 
@@ -150,6 +153,10 @@ def _sources(token: str, projects: list[int] | None) -> list[QuerySet[Any]]:
         if projects is not None:
             units = units.filter(project_id__in=projects)
         sources.append(_ids("unit", units, MOST_UNITS))
+    if len(token) >= 4 and any(character.isdigit() for character in token):
+        # An authority's number, whole: what we call a request is theirs to know.
+        theirs = Referral.objects.filter(authority__in=AUTHORITIES, number=normalised(token))
+        sources.append(theirs.order_by().values_list(Value("ticket"), "ticket_id")[:MOST_PEOPLE])
     return sources
 
 

@@ -167,6 +167,21 @@ document.addEventListener("keydown", (event) => {
   if (event.target.matches?.("[name=kind]")) setTimeout(() => field("description").focus(), 0);
 });
 
+// The owner calls about what is open already: written down there, and the form stays as it is.
+document.addEventListener("submit", async (event) => {
+  if (!event.target.matches("[data-urge]")) return;
+  event.preventDefault();
+  const body = new FormData(event.target);
+  values(["source"]).forEach((value) => body.set("source", value));
+  const button = event.target.querySelector("button");
+  button.disabled = true;
+  const answer = await fetch(event.target.action, { method: "POST", body, headers: { "HX-Request": "true" }, credentials: "same-origin" }).catch(() => null);
+  if (!answer?.ok || answer.redirected) { button.disabled = false; toast(event.target.dataset.failed, "warning"); return; }
+  const words = await answer.text();
+  event.target.replaceWith(make("strong", { class: "tone-warning", tabindex: "-1" }, words));
+  toast(words);
+});
+
 // Enter in a field is not a press of the button; before the list has come it means "the first of them".
 let eager = 0;
 document.addEventListener("keydown", (event) => {

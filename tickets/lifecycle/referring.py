@@ -5,8 +5,6 @@ Their number is unique, so that no request is imported twice; of their deadline 
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,10 +15,10 @@ from shimao_service.actors import Actor
 from shimao_service.exceptions import Conflict, IllegalMove, Invalid
 from tickets.lifecycle.gate import Moving, moving, required, sees
 from tickets.models import Referral, Ticket
+from tickets.models.escalation import normalised
 from tickets.statuses import AUTHORITIES, Source, Verb
 
 MAX_NUMBER = 60
-_BLANKS = re.compile(r"\s+")
 _FARTHEST = timedelta(days=730)
 
 
@@ -64,11 +62,11 @@ def refer(
 
 def refer_at_registration(move: Moving, columns: dict[str, Any]) -> None:
     """The same for what comes in with its number: part of the registration."""
-    record(move, Referral(ticket=move.ticket), columns)
+    record(move, Referral(ticket=move.ticket), columns, field="authority_number")
     move.event(Verb.REFER, data=_told_of(columns))
 
 
-def record(move: Moving, referral: Referral, values: dict[str, Any]) -> None:
+def record(move: Moving, referral: Referral, values: dict[str, Any], *, field: str = "number") -> None:
     """Write the row. Raises ``Conflict`` when another request has the number, also when both come at once."""
     for name, value in values.items():
         setattr(referral, name, value)
@@ -81,16 +79,16 @@ def record(move: Moving, referral: Referral, values: dict[str, Any]) -> None:
         ).exclude(ticket=move.ticket).first()  # fmt: skip
         if other is None:
             raise
-        raise taken(other.ticket, move) from error
+        raise taken(other.ticket, move, field) from error
     move.ticket.referral = referral
 
 
-def taken(other: Ticket, move: Moving) -> Conflict:
+def taken(other: Ticket, move: Moving, field: str) -> Conflict:
     """The refusal, naming the request that has the number to whom may see it."""
     words = _("这个转办编号已经登记过，不能再登记一张。")
     if move.by.is_employee and sees(other, move.by.viewer, move.now):
         words = _("这个转办编号已登记在 %(number)s，请在那张工单上办理。") % {"number": other.number}
-    return Conflict(words, code="referral_taken", fields={"number": [words]})
+    return Conflict(words, code="referral_taken", fields={field: [words]})
 
 
 def reply_authority(
@@ -114,11 +112,6 @@ def reply_authority(
 
 
 # --- what was written -----------------------------------------------------------------------------
-def normalised(number: str) -> str:
-    """As it is kept and looked for: one width, no blanks, capitals: the same number however it was typed."""
-    return _BLANKS.sub("", unicodedata.normalize("NFKC", number or "").replace("\x00", "")).upper()
-
-
 def clean_number(number: str, name: str) -> str:
     return required(normalised(number), name, _("请填写转办编号。"), limit=MAX_NUMBER)
 

@@ -1,5 +1,8 @@
 """What rises to whom when a promise is missed, and what already has."""
 
+import re
+import unicodedata
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -89,6 +92,11 @@ class Urge(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["ticket"], name="urge_open", condition=Q(answered_at=None))]
+
+
+def normalised(number: str) -> str:
+    """An authority's number as it is kept and looked for: one width, no blanks, capitals."""
+    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", number or "").replace("\x00", "")).upper()
 
 
 class Referral(models.Model):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tickets.views import moves, pictures, request
+from tickets.views import moves, pictures, request, urging
 
 urlpatterns = [
     path("tickets/<str:number>/", request.page, name="ticket"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("tickets/<str:number>/print/", request.paper, name="ticket-print"),
     path("tickets/<str:number>/handlers/", moves.handlers, name="ticket-handlers"),
     path("tickets/<str:number>/units/", moves.units, name="ticket-units"),
+    path("tickets/<str:number>/urged/", urging.urged, name="ticket-urged"),
     path("tickets/<str:number>/<slug:verb>/", moves.move, name="ticket-move"),
     path("pictures/<int:pk>/<str:size>/", pictures.picture, name="picture"),
 ]

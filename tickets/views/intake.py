@@ -89,7 +89,10 @@ def received(request: HttpRequest, viewer: Viewer, ticket: Ticket, source: str) 
 
 
 def again(request: HttpRequest, form: IntakeForm, refusal: Refusal) -> HttpResponse:
-    """This very sheet was registered before, and its content is another now."""
+    """This very sheet was registered before, and its content is another now; or somebody has what it names."""
+    if refusal.fields:
+        form.take(refusal)  # the authority's number is on another request
+        return page(request, form, status=409)
     if refusal.code != "idempotency_mismatch":
         raise refusal
     form.renew_key()

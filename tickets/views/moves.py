@@ -27,7 +27,7 @@ from tickets.statuses import Status, Verb
 LETS_GO = frozenset({Verb.COMPLETE, Verb.RETURN, Verb.TRANSFER})
 
 # Made with the owner on the phone: the form shows the contact above it.
-SPEAKS = frozenset({Verb.FEED_BACK, Verb.ATTEMPT, Verb.RATE, Verb.TALK})
+SPEAKS = frozenset({Verb.FEED_BACK, Verb.ATTEMPT, Verb.RATE, Verb.TALK, Verb.ANSWER_URGE})
 
 
 def movable(viewer: Viewer, number: str) -> Ticket:
@@ -79,6 +79,9 @@ def make(request: HttpRequest, ticket: Ticket, form_class: type[MoveForm]) -> Ht
     except Conflict as refusal:
         if isinstance(refusal, Stale) and form.was_made(refusal.changes):
             return moved(request, form)  # the other press was faster by a moment
+        if refusal.fields:
+            form.take(refusal)  # taken elsewhere: it is said where it was typed
+            return answer(request, form, status=refusal.status)
         return conflict(request, form, refusal)
     return moved(request, form)
 

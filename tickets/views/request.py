@@ -45,13 +45,13 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_safe
 def live(request: HttpRequest, number: str) -> HttpResponse:
-    """``?version=``, ``?seen=``: 204 while neither the request nor who looks at it changed, else the parts that did."""
+    """``?version=``, ``?at=``, ``?seen=``: 204 while nothing changed, nor who looks at it; else what did."""
     try:
         case = open_case(request, number)
     except NotSeen:
         return HttpResponse(status=STOP_POLLING)
     others = presence.arrive(case.ticket, case.viewer, case.now)
-    changed = request.GET.get("version") != str(case.ticket.version)
+    changed = request.GET.get("version") != str(case.ticket.version) or request.GET.get("at", case.stamp) != case.stamp
     if not changed and request.GET.get("seen", "") == "、".join(others):
         return HttpResponse(status=204)
     context = {"case": case, "ticket": case.ticket, "others": others, "changed": changed}

@@ -26,7 +26,7 @@ from shimao_service.actors import Actor, ActorKind
 from shimao_service.exceptions import Conflict, Forbidden, IllegalMove, Invalid, Refusal
 from tickets import lifecycle, links, permissions, pictures, story, tracking
 from tickets.models import Ticket
-from tickets.report_forms import RateForm, ReasonForm, ReopenForm, SupplementForm, renewed
+from tickets.report_forms import RateForm, ReasonForm, ReopenForm, SupplementForm, UrgeForm, renewed
 from tickets.statuses import Verb
 
 View = Callable[..., HttpResponseBase]
@@ -71,10 +71,11 @@ def page(
     refusal: Refusal | None = None,
     typed: dict[str, forms.Form] | None = None,
 ) -> HttpResponse:
-    """The progress; ``typed`` is the form that was refused, by name: rating, supplement, reopening, withdrawal."""
+    """The progress; ``typed`` is the form that was refused, by name: rating, supplement, urging, reopening …"""
     blank: dict[str, forms.Form] = {
         "rating": RateForm(initial={"round": ticket.round}),
         "supplement": SupplementForm(),
+        "urging": UrgeForm(),
         "reopening": ReopenForm(initial={"version": ticket.version}, prefix="reopen"),
         "withdrawal": ReasonForm(initial={"version": ticket.version}, prefix="withdraw"),
     }
@@ -153,6 +154,16 @@ def supplement(request: HttpRequest, ticket: Ticket, form: SupplementForm) -> st
     files = pictures.read(values["pictures"])
     lifecycle.supplement(ticket, by=holder(ticket), note=values["note"], pictures=files)
     return _("已补充，处理的人会看到。")
+
+
+@action(Verb.URGE, "urging", lambda request, ticket: UrgeForm(request.POST))
+def urge(request: HttpRequest, ticket: Ticket, form: UrgeForm) -> str:
+    """Bound to no version: whatever happened meanwhile, the owner would like it sooner."""
+    lifecycle.urge(ticket, by=holder(ticket), note=form.cleaned_data["note"])
+    urged = tracking.urged(ticket)
+    if urged is not None and urged.times > 1:
+        return _("刚才已经转告处理人员，这次也记下了，请稍候。")
+    return _("已转告处理人员。")
 
 
 @action(Verb.REOPEN, "reopening", lambda request, ticket: ReopenForm(request.POST, prefix="reopen"))

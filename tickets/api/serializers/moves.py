@@ -10,7 +10,7 @@ from rest_framework import serializers
 from staff.api.base import Strict
 from staff.api.fields import DepartmentField, EmployeeField
 from tickets.api.fields import CategoryField, OwnerField, PhoneField, UnitField
-from tickets.statuses import Channel, HoldReason, Kind, Level, Liability, Urgency
+from tickets.statuses import AUTHORITIES, Channel, HoldReason, Kind, Level, Liability, Urgency
 
 
 def words(**kwargs: Any) -> serializers.CharField:
@@ -92,6 +92,29 @@ class SummaryBody(MoveBody):
 class AnswerBody(MoveBody):
     answer = words()
     grade = serializers.IntegerField(required=False, allow_null=True, min_value=3, max_value=5)
+
+
+class UrgeBody(MoveBody):
+    note = words(required=False)
+    told_by_owner = serializers.BooleanField(required=False, default=False, help_text=_("业主来催，代为记下"))
+    channel = serializers.ChoiceField(
+        Channel.choices, required=False, help_text=_("业主是怎样告诉您的；不填即电话")
+    )  # fmt: skip
+
+
+class NoteBody(MoveBody):
+    note = words()
+
+
+class ReferBody(MoveBody):
+    authority = serializers.ChoiceField([(one.value, one.label) for one in AUTHORITIES])
+    number = serializers.CharField(max_length=100, allow_blank=True, help_text=_("转办编号，同一单位只能登记一次"))
+    due_at = serializers.DateTimeField(required=False, allow_null=True, help_text=_("转办时限"))
+    return_until = serializers.DateTimeField(required=False, allow_null=True, help_text=_("可退回至"))
+
+
+class ReplyBody(MoveBody):
+    content = words()
 
 
 class AmendBody(MoveBody):

@@ -15,9 +15,21 @@ from staff.api.base import Strict
 from staff.api.fields import EmployeeField, ProjectField
 from tickets import contacts, discretion, links, timeline
 from tickets.api.fields import CategoryField, OwnerField, PhoneField, UnitField
-from tickets.models import Clock, Event, Ticket
+from tickets.models import Clock, Event, Ticket, Urge
 from tickets.search import ORDERINGS
-from tickets.statuses import Channel, ClockName, Kind, RatingSource, Source, Status, Step, Urgency, Verb
+from tickets.statuses import (
+    AUTHORITIES,
+    Channel,
+    ClockName,
+    Kind,
+    Oversight,
+    RatingSource,
+    Source,
+    Status,
+    Step,
+    Urgency,
+    Verb,
+)
 
 CLOCK_ORDER = {name.value: index for index, name in enumerate(ClockName)}
 
@@ -72,6 +84,34 @@ class RatingBody(serializers.Serializer):
         return rating.replaced_at is None
 
 
+class UrgeRow(serializers.Serializer):
+    """催单, 催办 or 督办: each wants an answer; ``times`` counts repeats within ten minutes."""
+
+    by = serializers.ChoiceField(Urge.By.choices)
+    name = serializers.CharField(source="by_name")
+    recorded_by = serializers.CharField(help_text=gettext_lazy("业主电话催单由谁记下"))
+    note = serializers.CharField()
+    at = serializers.DateTimeField()
+    times = serializers.IntegerField()
+    last_at = serializers.DateTimeField()
+    round = serializers.IntegerField()
+    answered_at = serializers.DateTimeField(allow_null=True)
+    answered_by = serializers.CharField()
+    answer = serializers.CharField()
+
+
+class ReferralBody(serializers.Serializer):
+    """An authority passed it on."""
+
+    authority = serializers.ChoiceField([(one.value, one.label) for one in AUTHORITIES])
+    number = serializers.CharField()
+    due_at = serializers.DateTimeField(allow_null=True)
+    return_until = serializers.DateTimeField(allow_null=True)
+    reply = serializers.CharField()
+    replied_at = serializers.DateTimeField(allow_null=True)
+    replied_by = serializers.CharField()
+
+
 class EventBody(Named):
     verb = serializers.ChoiceField(Verb.choices)
     at = serializers.DateTimeField()
@@ -110,6 +150,11 @@ class TicketRow(serializers.Serializer):
     first_receiver = EmployeeField(allow_null=True)
     department = serializers.CharField(source="department.code", allow_null=True)
     handler = EmployeeField(allow_null=True)
+    oversight = serializers.ChoiceField(
+        [*Oversight.choices, ("", "—")], help_text=gettext_lazy("为什么由经理督办；空：没有督办")
+    )  # fmt: skip
+    overseen_at = serializers.DateTimeField(allow_null=True)
+    occurrence = serializers.IntegerField(help_text=gettext_lazy("同一房屋、同一分类 30 天内第几次"))
     clocks = serializers.SerializerMethodField()
 
     @extend_schema_field(ClockBody(many=True))
@@ -124,6 +169,8 @@ class TicketBody(TicketRow):
 
     legs = LegBody(many=True)
     ratings = RatingBody(many=True)
+    urges = UrgeRow(many=True)
+    referral = serializers.SerializerMethodField()
     events = serializers.SerializerMethodField()
     track_url = serializers.URLField(required=False)
 
@@ -136,6 +183,11 @@ class TicketBody(TicketRow):
             else:
                 del fields["track_url"]
         return fields
+
+    @extend_schema_field(ReferralBody(allow_null=True))
+    def get_referral(self, ticket: Ticket) -> dict[str, Any] | None:
+        referral = getattr(ticket, "referral", None)
+        return ReferralBody(referral).data if referral else None  # type: ignore[return-value]
 
     @extend_schema_field(EventBody(many=True))
     def get_events(self, ticket: Ticket) -> list[dict[str, Any]]:
@@ -160,6 +212,14 @@ class IntakeBody(Strict):
     unit = UnitField(required=False, allow_null=True)
     source = serializers.ChoiceField(Source.choices, required=False)  # type: ignore[assignment]
     appointment_at = serializers.DateTimeField(required=False, allow_null=True)
+    authority_number = serializers.CharField(
+        required=False, allow_blank=True, max_length=100,
+        help_text=gettext_lazy("转办编号，来源为 12345、街道/住建、总部或业委会时可填，同一单位只能登记一次"),
+    )  # fmt: skip
+    authority_due_at = serializers.DateTimeField(required=False, allow_null=True, help_text=gettext_lazy("转办时限"))
+    authority_return_until = serializers.DateTimeField(
+        required=False, allow_null=True, help_text=gettext_lazy("可退回至")
+    )  # fmt: skip
 
 
 def listed(choices: Any) -> str:

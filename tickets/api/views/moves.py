@@ -53,6 +53,12 @@ MOVES = (
     Move("cancel", Verb.CANCEL, lifecycle.cancel, bodies.ReasonBody),
     Move("conclude", Verb.CONCLUDE, lifecycle.conclude, bodies.ReasonBody),
     Move("amend", Verb.AMEND, lifecycle.amend, bodies.AmendBody),
+    Move("urge", Verb.URGE, lifecycle.urge, bodies.UrgeBody),
+    Move("answer-urge", Verb.ANSWER_URGE, lifecycle.answer_urge, bodies.NoteBody),
+    Move("oversee", Verb.OVERSEE, lifecycle.oversee, bodies.NoteBody),
+    Move("acknowledge", Verb.ACKNOWLEDGE, lifecycle.acknowledge, bodies.AcceptBody),
+    Move("refer", Verb.REFER, lifecycle.refer, bodies.ReferBody),
+    Move("reply-authority", Verb.REPLY_AUTHORITY, lifecycle.reply_authority, bodies.ReplyBody),
 )
 
 

@@ -27,7 +27,7 @@ def whole() -> Any:
     return (
         Ticket.objects.for_page()
         .select_related("handler__user", "first_receiver__user")
-        .prefetch_related("clocks", legs, "ratings", "events")
+        .prefetch_related("clocks", legs, "ratings", "events", "urges")
     )
 
 
