@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -86,6 +85,10 @@ def absence(
 def check_times(starts_at: datetime, ends_at: datetime, now: datetime) -> None:
     if abs(starts_at - now) > LONGEST:
         raise Invalid.field("starts_at", _("开始时间请在前后一年之内。"))
+    check_order(starts_at, ends_at)
+
+
+def check_order(starts_at: datetime, ends_at: datetime) -> None:
     if ends_at <= starts_at:
         raise Invalid.field("ends_at", _("结束时间要晚于开始时间。"))
     if ends_at - starts_at > LONGEST:
@@ -118,11 +121,3 @@ def told(row: Absence) -> str:
     """``请假 2026-11-23 08:30 至 2026-11-25 08:30``; the words of its note stay out of the record."""
     first, last = (timezone.localtime(moment) for moment in (row.starts_at, row.ends_at))
     return f"{Kind(row.kind).label} {first:%Y-%m-%d %H:%M} {_('至')} {last:%Y-%m-%d %H:%M}"
-
-
-def current_and_coming_first(rows: QuerySet[Absence], now: datetime) -> tuple[Iterable[Absence], QuerySet[Absence]]:
-    """``(not over yet, soonest first; over, latest first)``."""
-    people = rows.select_related("employee__department", "recorded_by")
-    return people.filter(ends_at__gt=now).order_by("starts_at", "pk"), people.filter(ends_at__lte=now).order_by(
-        "-ends_at", "-pk"
-    )

@@ -10,9 +10,10 @@ class StaffConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from shimao_service import health, navigation
+        from shimao_service import calendars, health, navigation
         from shimao_service.imports import registry
         from staff import reach
+        from staff.calendar_uses import ProjectCalendars
         from staff.imports import EmployeeImporter
         from staff.permissions import Permission as P
         from staff.powers import everywhere
@@ -25,6 +26,7 @@ class StaffConfig(AppConfig):
             see=lambda viewer: viewer.can(P.NOTICE_VIEW),
             act=lambda viewer: viewer.can(P.NOTICE_VIEW) and viewer.can_any((P.TICKET_OVERSEE, P.ROLE_MANAGE)),
         )
+        calendars.register_uses(ProjectCalendars())
         reach.register()
         registry.register(EmployeeImporter())
         navigation.register(
@@ -40,6 +42,15 @@ class StaffConfig(AppConfig):
                 group=_("管理"),
                 order=120,
                 covers=("departments", "roles"),
+            ),
+            navigation.NavItem(
+                _("值班"),
+                "duty",
+                "calendar-time",
+                lambda viewer: bool(viewer.grants),  # who is on tonight concerns everybody who works somewhere
+                group=_("管理"),
+                order=125,
+                covers=("absences",),
             ),
             navigation.NavItem(_("制度"), "regulation", "book-2", bool, group=_("管理"), order=130),
             navigation.NavItem(_("我的"), "me", "user-circle", bool, order=35, phone=5, rail=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, time
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -52,6 +53,12 @@ def plan(
     slot.save(force_insert=True)
     record(Action.DUTY_PLANNED, by=by, employee=employee, project=project, note=told(slot), now=now)
     return slot
+
+
+@transaction.atomic
+def plan_days(project: Project, *, weekdays: Iterable[int], by: Actor, **slot: Any) -> list[DutySlot]:
+    """:func:`plan` on each of ``weekdays``: all of them, or none when one is refused."""
+    return [plan(project, weekday=weekday, by=by, **slot) for weekday in sorted(set(weekdays))]
 
 
 @transaction.atomic

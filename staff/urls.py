@@ -4,7 +4,7 @@ from allauth.account import views as account
 from django.urls import path
 from django.views.generic import RedirectView
 
-from staff.views import frame, organisation, people, regulation, sign_in
+from staff.views import duty, frame, organisation, people, regulation, sign_in
 
 # Of allauth's pages only these: nobody signs up, and a forgotten password is set anew by the administrator.
 urlpatterns = [
@@ -46,4 +46,13 @@ urlpatterns = [
     path("staff/regulation/<int:number>/clauses/new/", regulation.clause_new, name="clause-new"),
     path("staff/regulation/<int:number>/clauses/<str:code>/", regulation.clause, name="clause"),
     path("staff/regulation/<int:number>/clauses/<str:code>/edit/", regulation.clause_edit, name="clause-edit"),
+    path("staff/duty/", duty.duty, name="duty"),
+    path("staff/duty/new/", duty.new, name="duty-new"),
+    path("staff/duty/copy/", duty.copy, name="duty-copy"),
+    path("staff/duty/<int:pk>/", duty.edit, name="duty-edit"),
+    path("staff/duty/<int:pk>/remove/", duty.remove, name="duty-remove"),
+    path("staff/absences/", duty.away, name="absences"),
+    path("staff/absences/new/", duty.absence_new, name="absence-new"),
+    path("staff/absences/people/", duty.people, name="absence-people"),
+    path("staff/absences/<int:pk>/end/", duty.absence_end, name="absence-end"),
 ]
