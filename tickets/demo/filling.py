@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
+from tickets.demo import duty
 from tickets.demo.company import World, build, set_sequence
 from tickets.demo.copying import Copier
 from tickets.demo.stories import Story, Tables
@@ -65,6 +66,7 @@ def fill(plan: Plan, say: Callable[[str], None]) -> dict[str, int]:
     rng = random.Random(plan.seed)
     with transaction.atomic():
         world = build(rng, projects=plan.projects, units_each=plan.units_each, today=plan.now.date(), months=6)
+        duty.fill(random.Random(plan.seed + 2), world.places, now=plan.now)
     say(f"{len(world.places)} 个项目，{sum(len(place.units) for place in world.places)} 户")
     rebuild = drop_indexes() if plan.is_bulk else []
     try:
