@@ -7,10 +7,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_safe
 
+from staff import duty_grid
 from staff.access import Viewer
 from staff.permissions import Permission as P
 from tickets import home as homes
@@ -35,6 +37,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context["dispatchable"] = homes.dispatchable(sections, viewer)
     context["shows_project"] = "projects" in context
     context["may_register"] = viewer.can(P.TICKET_REGISTER)
+    context["on_duty"] = duty_grid.at_home(viewer, timezone.now())
     return render(request, "tickets/home/desk.html", context)
 
 
