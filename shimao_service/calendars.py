@@ -283,6 +283,14 @@ def look_again() -> None:
     _looked = None
 
 
+def forget() -> None:
+    """Drop all that the process keeps: for tests, where the tables begin anew."""
+    global _kept_on
+    _kept_on = None
+    load.cache_clear()
+    look_again()
+
+
 def estimate_warning(viewer: Any, _counts: dict[str, int]) -> str:
     """The line above every page of those who keep the calendars."""
     now = timezone.now()
