@@ -8,8 +8,9 @@ class TicketsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from shimao_service import calendars
         from shimao_service.imports import registry
-        from tickets import clauses, frame, group_messages, leavers, outgoing
+        from tickets import clauses, frame, group_messages, leavers, outgoing, terms_changes
         from tickets.imports import EstateImporter
 
         outgoing.register()
@@ -17,4 +18,5 @@ class TicketsConfig(AppConfig):
         leavers.register()
         clauses.register()
         group_messages.register()
+        calendars.register_change(terms_changes.start_calendar)
         registry.register(EstateImporter())

@@ -53,5 +53,9 @@ def register() -> None:
             pgettext_lazy("menu", "楼栋"), "buildings", "building-community",
             lambda viewer: viewer.can_any((P.OWNER_LOOKUP, P.ESTATE_MANAGE)), order=65,
         ),
+        NavItem(
+            gettext_lazy("时限标准"), "terms", "clock-check", lambda viewer: viewer.can(P.TERMS_MANAGE),
+            group=gettext_lazy("管理"), order=140,
+        ),
     )  # fmt: skip
     register_counter(counts)

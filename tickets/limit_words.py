@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -99,15 +100,19 @@ def promise_words(allowance: Allowance) -> str:
     return limit_words(allowance.clock, *allowance.promise) if allowance.promise else _("不承诺")
 
 
-def suggested(of: Class, allowance: Allowance, code: str) -> bool:
-    """Whether the target still is what a preset suggests (建议值): its own, or for another policy any of them."""
+@lru_cache(maxsize=16)
+def _suggestions(code: str) -> frozenset[tuple]:
     presets = [preset for preset in PRESETS if preset.code == code] or list(PRESETS)
-    return any(
+    return frozenset(
         (row.kind, row.urgency, row.is_grave, row.clock, row.amount, row.unit)
-        == (*of, allowance.clock, allowance.amount, allowance.unit)
         for preset in presets
         for row in preset.rows()
     )
+
+
+def suggested(of: Class, allowance: Allowance, code: str) -> bool:
+    """Whether the target still is what a preset suggests (建议值): its own, or for another policy any of them."""
+    return (*of, allowance.clock, allowance.amount, allowance.unit) in _suggestions(code)
 
 
 def fingerprint(limits: Limits, kind: str | None = None) -> str:
@@ -174,3 +179,57 @@ def _steps(old: Allowance, new: Allowance) -> Iterable[str]:
     for name, before, after in pairs:
         if before != after:
             yield _("%(name)s %(before)s → %(after)s") % {"name": name, "before": before, "after": after}
+
+
+# --- tables -----------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class ReadCell:
+    """A limit as the page shows it; without one, ``target`` is empty."""
+
+    target: str = ""
+    promise: str = ""
+    is_same: bool = False
+    told: str = ""
+    is_suggested: bool = False
+    is_changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    kind: str
+    label: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[tuple[str, ReadCell], ...]], ...]
+    is_changed: bool
+
+
+def tables(limits: Limits, code: str, before: Limits | None = None) -> list[Table]:
+    """A table a kind, a row a class, a cell a clock with its name; marked where it differs from ``before``."""
+    found = []
+    for kind, clocks in COLUMNS.items():
+        rows = tuple(
+            (
+                class_words(of),
+                tuple((str(ClockName(clock).label), _cell(of, clock, limits, code, before)) for clock in clocks),
+            )
+            for of in classes(kind)
+        )
+        changed = any(cell.is_changed for _label, cells in rows for _clock, cell in cells)
+        columns = tuple(str(ClockName(clock).label) for clock in clocks)
+        found.append(Table(str(kind), str(Kind(kind).label), columns, rows, changed))
+    return found
+
+
+def _cell(of: Class, clock: str, limits: Limits, code: str, before: Limits | None) -> ReadCell:
+    allowance = limits.of(*of).get(clock)
+    changed = before is not None and before.of(*of).get(clock) != allowance
+    if allowance is None:
+        return ReadCell(is_changed=changed)
+    return ReadCell(
+        target=limit_words(clock, allowance.amount, allowance.unit),
+        promise=promise_words(allowance),
+        is_same=allowance.promise == (allowance.amount, allowance.unit),
+        told=str(Rung(allowance.told_at_miss).label),
+        is_suggested=suggested(of, allowance, code),
+        is_changed=changed,
+    )

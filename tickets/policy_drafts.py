@@ -41,6 +41,11 @@ def visible(viewer: Viewer) -> QuerySet[Policy]:
     return rows.filter(Q(project=None) | Q(project_id__in=sorted(held))) if held else rows.none()
 
 
+def for_project(project: Project) -> Q:
+    """Those a project may use: the company's, and its own."""
+    return Q(project=None) | Q(project=project)
+
+
 def seen_policy(viewer: Viewer, pk: int) -> Policy:
     """Raises ``Forbidden`` for who manages no terms at all, ``NotSeen`` for another project's own."""
     viewer.check(MANAGE)

@@ -26,7 +26,7 @@ from shimao_service.exceptions import Conflict, Forbidden, IllegalMove, NotSeen,
 from shimao_service.models import CalendarVersion
 from shimao_service.outbox import impatient_broker
 from staff.access import Everywhere, Viewer
-from staff.models import Project
+from staff.models import Employee, Project
 from staff.permissions import Permission
 from staff.powers import everywhere
 from tickets import lifecycle, policies
@@ -76,16 +76,25 @@ def start(
         made_by_id=by.id if by.is_employee else None,
     )
     check_may_decide(change, by)
+    return _begin(change)
+
+
+def _begin(change: TermsChange) -> TermsChange:
     _same(change).filter(status__in=UNDECIDED).update(status=Status.ABANDONED, finished_at=change.made_at)
     change.save()
     ring_on_commit(change.pk)
     return change
 
 
-def start_calendar(calendar_version: CalendarVersion, *, by: Any = SYSTEM, now: datetime | None = None) -> str:
-    """For the ground floor, which names none of us: the address of the preview."""
-    actor = getattr(by, "actor", by)
-    return reverse("terms-change", args=[start(calendar_version=calendar_version, by=actor, now=now).pk])
+@transaction.atomic
+def start_calendar(version: CalendarVersion, by: Any, now: datetime) -> str:
+    """The ground floor's hook, after it has published a calendar: begin counting; the address of the preview.
+
+    ``by`` is an employee, or a user who is none. Who may confirm is asked when somebody does.
+    """
+    made_by = by if isinstance(by, Employee) else None
+    change = _begin(TermsChange(calendar_version=version, made_at=now, made_by=made_by))
+    return reverse("terms-change", args=[change.pk])
 
 
 def _same(change: TermsChange) -> QuerySet[TermsChange]:

@@ -1,6 +1,6 @@
 """Addresses of the tickets app, a module a group of pages."""
 
-from tickets.urls import estate, intake, owners, queue, request
+from tickets.urls import estate, intake, owners, queue, request, terms
 
 # The fixed addresses (tickets/new/) stand before the ones with a number in them.
 urlpatterns = [
@@ -8,5 +8,6 @@ urlpatterns = [
     *intake.urlpatterns,
     *estate.urlpatterns,
     *owners.urlpatterns,
+    *terms.urlpatterns,
     *request.urlpatterns,
 ]
