@@ -169,7 +169,7 @@ def write_day(plan: Plan, world: World, tables: Tables, day: tuple[date, int, in
         story = Story(world, place, rng, first + index, created, plan.now)
         if not plan.is_bulk and created > plan.now - timedelta(days=12):
             # So that a demo has open work on every desk, and some of it late.
-            story.pace = rng.choice((1, 1, 1.3, 2, 4))
+            story.pace = rng.choice((1, 1, 1, 1.2, 1.6, 2.5))
         story.live()
         kind = story.row.kind
         serials[kind] = serials.get(kind, 0) + 1

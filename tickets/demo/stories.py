@@ -293,7 +293,7 @@ class Story:
     def dispatch(self, fast: float) -> None:
         rng = self.rng
         # Some wait at the desk for hours, some over night: these are the late ones.
-        self.wait(1 * fast, (600 if rng.random() < 0.08 else 45) * fast)
+        self.wait(1 * fast, (600 if rng.random() < 0.06 else 20) * fast)
         who = self.desk()
         if not self.terms:
             self.receive(who[1] or 0)
@@ -317,20 +317,20 @@ class Story:
 
     def work(self, fast: float) -> None:
         rng, row = self.rng, self.row
-        self.wait(2 * fast, (900 if rng.random() < 0.08 else 50) * fast)
+        self.wait(1 * fast, (600 if rng.random() < 0.06 else 15) * fast)
         who = self.handler()
         self.event(Verb.ACCEPT, who, Status.IN_PROGRESS)
         if row.kind == Kind.REPAIR and rng.random() < 0.75:
             if row.appointment_at and row.appointment_at > self.at:
                 self.at = row.appointment_at
-                self.wait(-15, 40)
+                self.wait(-25, 12)
             else:
-                self.wait(5 * fast, 300 * fast)
+                self.wait(5 * fast, (110 if row.urgency != Urgency.NORMAL else 300) * fast)
             row.arrived_at = row.arrived_at or self.at
             self.event(Verb.ARRIVE, who)
         for _each in range(rng.choices((0, 1, 2), (55, 32, 13))[0]):
             self.wait(20 * fast, 700 * fast)
-            data = {"answered": True} if rng.random() < 0.6 else None
+            data = {"answered": True} if rng.random() < 0.75 else None
             self.event(Verb.FOLLOW_UP, who, note=rng.choice(words.PROGRESS), data=data)
         if row.urgency != Urgency.CRITICAL and rng.random() < 0.12:
             self.rest(who)
