@@ -270,9 +270,9 @@ def is_next_year_open(now: datetime) -> bool:
     if local.month < WARN_FROM_MONTH:
         return False
     if _looked is None or not NOTHING <= now - _looked[0] < LOOK_AGAIN_AFTER:
-        published = CalendarVersion.objects.filter(published_at__isnull=False).order_by("calendar", "-number")
+        published = CalendarVersion.objects.filter(published_at__isnull=False).order_by("calendar_id", "-number")
         settled = CalendarYear.objects.filter(version=OuterRef("pk"), year=local.year + 1, is_estimate=False)
-        known = published.distinct("calendar").annotate(is_settled=Exists(settled)).values_list("is_settled", flat=True)
+        known = published.distinct("calendar_id").annotate(is_settled=Exists(settled)).values_list("is_settled", flat=True)
         _looked = now, not all(known)
     return _looked[1]
 
