@@ -89,7 +89,8 @@ class OutletForm(forms.Form):
 
     def clean_name(self) -> str:
         name = " ".join(self.cleaned_data["name"].split())
-        if Outlet.objects.filter(name=name).exclude(pk=self.outlet.pk if self.outlet else None).exists():
+        same = Outlet.objects.filter(name=name)
+        if (same.exclude(pk=self.outlet.pk) if self.outlet else same).exists():
             raise forms.ValidationError(_("已有同名的渠道，请换一个名称。"))
         return name
 

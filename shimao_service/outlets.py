@@ -164,7 +164,7 @@ def resume(outlet: Outlet, *, by: User, now: datetime) -> None:
     outlet.save(update_fields=["rests_until"])
     _switch(outlet, True, by, now)
     if _of(outlet).filter(status=NoticeStatus.PENDING).update(next_attempt_at=now):
-        outbox.wake_on_commit()
+        outbox.wake_on_commit(outlet.channel)
 
 
 def withdraw(outlet: Outlet, *, by: User, now: datetime) -> int:
@@ -316,7 +316,7 @@ class OutletChannel:
             raise Refused(_("渠道已删除。"))
         self._wait_for_turn(outlet, letter.address, now)
         outcome = attempt(outlet, letter)
-        record(outlet, outcome, now=now, notice_id=letter.notice_id)
+        record(outlet, outcome, now=now, notice_id=letter.notice_id or None)
         if outcome.verdict in (Verdict.NOT_SENT, Verdict.UNCERTAIN):
             self._later[letter.address] = now + REST
         _raise_for(outcome)

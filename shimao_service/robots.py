@@ -31,9 +31,7 @@ from shimao_service.models import Outlet, OutletKind, Verdict
 from shimao_service.outlets import Outcome
 
 # The library writes addresses, keys and letters into its log; nothing of that goes into ours.
-for _name in ("apprise", "apprise.logger"):
-    logging.getLogger(_name).propagate = False
-    logging.getLogger(_name).addHandler(logging.NullHandler())
+logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 
 PATIENCE = lines.PATIENCE
 # WeCom takes 2,048 bytes of text, the others more.
@@ -156,7 +154,7 @@ def _any_plugin(address: str) -> apprise.NotifyBase | None:
 
 def _hasty(plugin: apprise.NotifyBase) -> apprise.NotifyBase:
     """The library would sleep between letters, and split long ones; how often and how long is ours to know."""
-    plugin.throttle = lambda *args, **kwargs: None
+    vars(plugin)["throttle"] = lambda *args, **kwargs: None
     plugin.overflow_mode = apprise.OverflowMode.UPSTREAM
     return plugin
 
