@@ -21,8 +21,8 @@ from shimao_service.models import (
     CalendarDay,
     CalendarSpan,
     CalendarVersion,
-    CalendarYear,
     OfficialDay,
+    OfficialYear,
     Origin,
     Use,
     User,
@@ -188,15 +188,14 @@ def publish(draft: CalendarVersion, *, note: str, by: User, now: datetime) -> Ca
 
 def untaken_years(version: CalendarVersion) -> list[int]:
     """Years whose official arrangement is not what this version has: announced since, imported, or new."""
-    official: dict[int, set[tuple[date, bool, str]]] = {}
     own = set(version.days.filter(origin=Origin.OWN).values_list("date", flat=True))
-    for day, is_off, name in OfficialDay.objects.values_list("date", "is_off", "name"):
-        if day not in own:
-            official.setdefault(day.year, set()).add((day, is_off, name))
-    taken: dict[int, set[tuple[date, bool, str]]] = {}
-    for day, is_off, name in version.days.exclude(origin=Origin.OWN).values_list("date", "is_off", "name"):
-        taken.setdefault(day.year, set()).add((day, is_off, name))
-    known = set(CalendarYear.objects.filter(version=version).values_list("year", flat=True))
-    return sorted(
-        year for year in official.keys() | taken.keys() if official.get(year) != taken.get(year) or year not in known
-    )
+    taken = {
+        day: (is_off, name)
+        for day, is_off, name in version.days.exclude(origin=Origin.OWN).values_list("date", "is_off", "name")
+    }
+    known = set(version.years.values_list("year", "is_estimate"))
+    untaken = {year for year, is_estimate in known ^ set(OfficialYear.objects.values_list("year", "is_estimate"))}
+    for day, is_off, name, year in OfficialDay.objects.values_list("date", "is_off", "name", "year"):
+        if day not in own and taken.pop(day, None) != (is_off, name):
+            untaken.add(year)
+    return sorted(untaken | {day.year for day in taken})

@@ -272,8 +272,8 @@ def is_next_year_open(now: datetime) -> bool:
     if _looked is None or not NOTHING <= now - _looked[0] < LOOK_AGAIN_AFTER:
         published = CalendarVersion.objects.filter(published_at__isnull=False).order_by("calendar_id", "-number")
         settled = CalendarYear.objects.filter(version=OuterRef("pk"), year=local.year + 1, is_estimate=False)
-        known = published.distinct("calendar_id").annotate(is_settled=Exists(settled)).values_list("is_settled", flat=True)
-        _looked = now, not all(known)
+        in_force = published.distinct("calendar_id").annotate(is_settled=Exists(settled))
+        _looked = now, not all(in_force.values_list("is_settled", flat=True))
     return _looked[1]
 
 
