@@ -13,6 +13,7 @@ from django.contrib import messages
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -110,6 +111,7 @@ def calendar(request: HttpRequest, pk: int, number: int | None = None) -> HttpRe
     if not wanted:
         raise NotSeen(_("没有找到这个版本。"))
     context = shown(wanted[0], asked_year(request)) | {
+        "year_url": request.path,
         "versions": published,
         "in_force": published[0],
         "draft": next((one for one in versions if not one.published_at), None),
@@ -130,7 +132,7 @@ def shown(version: CalendarVersion, year: int) -> dict[str, Any]:
         "days": days,
         "year": year,
         "months": calendar_words.months(read, days, year, timezone.localdate()),
-        "special": [calendar_words.day_row(read, row) for day, row in days.items() if day.year == year],
+        "special": calendar_words.stretches(read, [row for day, row in days.items() if day.year == year]),
         "week": calendar_words.week_rows(read),
         "is_unknown": year not in read.years,
         "is_estimate": year in read.estimates,
@@ -181,6 +183,7 @@ def draft_page(request: HttpRequest, calendar: WorkCalendar, **bound: Any) -> Ht
     } | bound
     base = calendar.versions.filter(published_at__isnull=False).order_by("-number").first()
     context |= forms | {
+        "year_url": reverse("calendar-draft", args=[calendar.pk]),
         "edits": row.edits,
         "base": base,
         "changes": changes_of(base, row) if base else [],

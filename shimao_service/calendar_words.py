@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import Calendar as Sheet
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from shimao_service.calendar_forms import WEEKDAYS, write_spans
 from shimao_service.models import CalendarDay, Origin
-from shimao_service.working_time import HOLIDAY, SERVICE, WORKING, Calendar, Spans
+from shimao_service.working_time import HOLIDAY, ONE_DAY, SERVICE, WORKING, Calendar, Spans
 
 MONTHS = 12
 
@@ -65,15 +65,54 @@ def _cell(calendar: Calendar, special: CalendarDay | None, day: date, today: dat
     return Cell(day.day, look, sign, f"{special.name}，{words}", day == today)
 
 
-def day_row(calendar: Calendar, row: CalendarDay) -> dict[str, Any]:
-    """A special day with its hours, for the list below the year."""
-    return {
-        "day": row,
-        "weekday": WEEKDAYS[row.date.weekday()],
-        "working": hours(calendar.minutes(WORKING, row.date)),
-        "service": hours(calendar.minutes(SERVICE, row.date)) if not row.is_unserved else _("停止服务"),
-        "is_own": row.origin == Origin.OWN,
-    }
+@dataclass(slots=True)
+class Stretch:
+    """Days in a row that are arranged alike, for the list below the year."""
+
+    first: CalendarDay
+    last: CalendarDay
+    names: list[str]
+    arranged: tuple[Any, ...]
+    working: str
+    service: str
+
+    @property
+    def count(self) -> int:
+        return (self.last.date - self.first.date).days + 1
+
+    @property
+    def name(self) -> str:
+        """The holiday's name; the days that only join or make up for it have none of their own."""
+        return "、".join(self.names) or self.first.name
+
+    @property
+    def first_weekday(self) -> Any:
+        return WEEKDAYS[self.first.date.weekday()]
+
+    @property
+    def last_weekday(self) -> Any:
+        return WEEKDAYS[self.last.date.weekday()]
+
+
+# How official days are called that belong to a holiday beside them.
+BESIDE = ("休息日", "周末连休")
+
+
+def stretches(calendar: Calendar, rows: Iterable[CalendarDay]) -> list[Stretch]:
+    """Special days in order, those in a row made one."""
+    found: list[Stretch] = []
+    for row in sorted(rows, key=lambda each: each.date):
+        service = _("停止服务") if row.is_unserved else hours(calendar.minutes(SERVICE, row.date))
+        working = hours(calendar.minutes(WORKING, row.date))
+        arranged = (row.is_off, row.origin, working, service)
+        names = [] if row.name.startswith(BESIDE) else [row.name.split("（")[0]]
+        last = found[-1] if found else None
+        if last and last.arranged == arranged and row.date - last.last.date == ONE_DAY:
+            last.last = row
+            last.names += [name for name in names if name not in last.names]
+        else:
+            found.append(Stretch(row, row, names, arranged, working, service))
+    return found
 
 
 def week_rows(calendar: Calendar) -> list[tuple[Any, str, str]]:
