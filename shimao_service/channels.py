@@ -86,7 +86,11 @@ class EmailChannel:
         connection = get_connection()
         try:
             connection.open()
+            # Said here, not with the first letter: a server that does not greet has been given nothing yet.
+            getattr(getattr(connection, "connection", None), "ehlo_or_helo_if_needed", bool)()
         except (OSError, smtplib.SMTPException) as error:
+            with suppress(OSError, smtplib.SMTPException):
+                connection.close()
             raise NotSent(_plain(error)) from error
         self._connection = connection
 

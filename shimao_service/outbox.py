@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -21,8 +21,16 @@ from django.utils import translation
 from kombu import Connection
 from kombu.pools import producers
 
+from shimao_service import folding, routing
 from shimao_service.celery import app as celery_app
+from shimao_service.exceptions import Refusal
 from shimao_service.models.notice import EMAIL, INBOX, Notice, NoticeStatus
+from shimao_service.topics import Topic, kind_label, register_kinds, register_topics, topic_of
+
+__all__ = [
+    "Draft", "Topic", "kind_label", "post", "post_all", "register_acknowledged", "register_address", "register_kinds",
+    "register_link", "register_name", "register_router", "register_topics", "topic_of", "wake", "withdraw",
+]  # fmt: skip
 
 logger = logging.getLogger(__name__)
 
@@ -33,26 +41,49 @@ QUIET_AFTER_FAILURE = 30
 
 INSERT = """
 INSERT INTO shimao_service_notice
-       (key, recipient, channel, kind, title, body, url, link, about, urgent,
+       (key, recipient, channel, kind, title, body, url, link, about, scope, urgent, must_acknowledge,
         created_at, status, next_attempt_at, sent_at)
-SELECT key, recipient, channel, kind, title, body, url, link, about, urgent,
-       %(now)s, CASE WHEN channel = 'inbox' THEN 'sent' ELSE 'pending' END,
-       CASE WHEN channel <> 'inbox' THEN %(now)s END,
+SELECT key, recipient, channel, kind, title, body, url, link, about, scope, urgent, must_acknowledge,
+       %(now)s, CASE WHEN channel = 'inbox' THEN 'sent' ELSE 'pending' END, leaves_at,
        CASE WHEN channel = 'inbox' THEN %(now)s END
   FROM unnest(%(key)s::text[], %(recipient)s::text[], %(channel)s::text[], %(kind)s::text[], %(title)s::text[],
-              %(body)s::text[], %(url)s::text[], %(link)s::text[], %(about)s::text[], %(urgent)s::boolean[])
-    AS row (key, recipient, channel, kind, title, body, url, link, about, urgent)
+              %(body)s::text[], %(url)s::text[], %(link)s::text[], %(about)s::text[], %(scope)s::text[],
+              %(urgent)s::boolean[], %(must_acknowledge)s::boolean[], %(leaves_at)s::timestamptz[])
+    AS row (key, recipient, channel, kind, title, body, url, link, about, scope, urgent, must_acknowledge, leaves_at)
 ON CONFLICT (key, recipient, channel) DO NOTHING
-RETURNING channel
+RETURNING channel, next_attempt_at
 """
+
+
+class Row(NamedTuple):
+    """What :data:`INSERT` takes of a notice; the key comes first, because rows are sorted by it."""
+
+    key: str
+    recipient: str
+    channel: str
+    kind: str
+    title: str
+    body: str
+    url: str
+    link: str
+    about: str
+    scope: str
+    urgent: bool
+    must_acknowledge: bool
+    leaves_at: datetime | None
+
 
 LinkMaker = Callable[[str], str]
 AddressBook = Callable[[Collection[int]], Mapping[int, str]]
+Router = Callable[[Sequence["Draft"]], Iterable["Draft"]]
+# (subject id, the login that pressed, now)
+Acknowledged = Callable[[int, Any, datetime], Any]
 
 _links: dict[str, LinkMaker] = {}
 _addresses: dict[tuple[str, str], AddressBook] = {}
 _names: dict[str, AddressBook] = {}
-_kinds: dict[str, Any] = {}
+_routers: list[Router] = []
+_acknowledged: dict[str, Acknowledged] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +100,8 @@ class Draft:
     channels: tuple[str, ...] = (INBOX,)
     link: str = ""
     about: str = ""
+    scope: str = ""
+    must_acknowledge: bool = False
 
     def check(self) -> None:
         """Raise ``ValueError`` for what the table would refuse anyway, naming the draft."""
@@ -94,17 +127,22 @@ def post(
     channels: tuple[str, ...] = (INBOX,),
     link: str = "",
     about: str = "",
+    scope: str = "",
+    must_acknowledge: bool = False,
 ) -> int:
     """Leave a notice for each recipient and channel; answer how many rows are new.
 
     ``key`` says what happened (``ticket:81:r2:feedback_due:1``): the same key to the same reader by the
     same channel is the same notice and is left once, whoever asks and however often. ``recipients`` are
     ``user:7``, ``owner:9`` or ``robot:3``; ``url`` is a path of this site; ``link`` such as ``track:81`` is
-    made into an address when sending. Must be called inside the transaction of what it tells of.
+    made into an address when sending; ``scope`` such as ``project:3`` says whose supervisors may look it up;
+    ``must_acknowledge`` keeps an inbox entry on its reader's screen until they say that they know. What is for an
+    employee's inbox also leaves the house as its topic and the person's preferences say. Must be called inside the
+    transaction of what it tells of.
     """
     draft = Draft(
-        key=key, recipients=tuple(recipients), title=title, kind=kind, body=body, url=url,
-        urgent=urgent, channels=channels, link=link, about=about,
+        key=key, recipients=tuple(recipients), title=title, kind=kind, body=body, url=url, urgent=urgent,
+        channels=channels, link=link, about=about, scope=scope, must_acknowledge=must_acknowledge,
     )  # fmt: skip
     return post_all([draft], now=now)
 
@@ -113,48 +151,58 @@ def post_all(drafts: Iterable[Draft], *, now: datetime) -> int:
     """As :func:`post` for many: one statement for two thousand rows, not one a notice."""
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("A notice is left inside the transaction of what it tells of.")
+    asked = [_settled(draft) for draft in drafts]
+    asked += [_settled(draft) for route in _routers for draft in route(tuple(asked))]
     # Notices are kept in the company's language, whatever the language of whoever acts.
     with translation.override(settings.LANGUAGE_CODE):
-        rows = sorted(set(_rows(drafts)))  # sorted: two ticks that leave the same rows wait, never deadlock
-    new: list[str] = []
+        rows = sorted(set(_rows(asked, now)), key=lambda row: row[:3])  # two ticks that leave the same rows wait
+    due: set[str] = set()
+    count = 0
     with connection.cursor() as cursor:
         for start in range(0, len(rows), ROWS_A_STATEMENT):
             columns = zip(*rows[start : start + ROWS_A_STATEMENT], strict=True)
-            names = (
-                "key",
-                "recipient",
-                "channel",
-                "kind",
-                "title",
-                "body",
-                "url",
-                "link",
-                "about",
-                "urgent",
-            )
-            cursor.execute(
-                INSERT,
-                {
-                    "now": now,
-                    **{name: list(column) for name, column in zip(names, columns, strict=True)},
-                },
-            )
-            new += [channel for (channel,) in cursor.fetchall()]
-    if any(channel != INBOX for channel in new):
-        wake_on_commit()
-    return len(new)
+            values = {name: list(column) for name, column in zip(Row._fields, columns, strict=True)}
+            cursor.execute(INSERT, {"now": now, **values})
+            new = cursor.fetchall()
+            count += len(new)
+            due |= {channel for channel, at in new if channel != INBOX and at <= now}
+    for channel in sorted(due):
+        wake_on_commit(channel)
+    return count
 
 
-def _rows(drafts: Iterable[Draft]) -> Iterable[tuple]:
+def _settled(draft: Draft) -> Draft:
+    """Checked, its readers read from whatever gave them."""
+    draft = replace(draft, recipients=tuple(dict.fromkeys(draft.recipients)))
+    draft.check()
+    return draft
+
+
+def _rows(drafts: Sequence[Draft], now: datetime) -> Iterator[Row]:
+    outside = routing.choose((need for draft in drafts for need in _needs(draft)), reach=_reachable)
+    later = folding.leaves_at(now)
     for draft in drafts:
-        recipients = tuple(draft.recipients)
-        draft.check()
-        for recipient in recipients:
-            for channel in draft.channels:
-                yield (
-                    draft.key, recipient, channel, draft.kind, str(draft.title), str(draft.body),
-                    draft.url, draft.link, draft.about, draft.urgent,
+        ways = {f"user:{need.user}": outside.get(need, ()) for need in _needs(draft)}
+        for recipient in draft.recipients:
+            for channel in {*draft.channels, *ways.get(recipient, ())}:
+                is_inbox = channel == INBOX
+                waits = folding.folds(recipient, channel, urgent=draft.urgent)
+                yield Row(
+                    draft.key, recipient, channel, draft.kind, str(draft.title), str(draft.body), draft.url,
+                    draft.link, draft.about, draft.scope, draft.urgent, draft.must_acknowledge and is_inbox,
+                    None if is_inbox else later if waits else now,
                 )  # fmt: skip
+
+
+def _needs(draft: Draft) -> list[routing.Need]:
+    if INBOX not in draft.channels:
+        return []
+    users = [recipient[5:] for recipient in draft.recipients if recipient.startswith("user:")]
+    return [routing.Need(int(user), draft.kind, draft.urgent) for user in users]
+
+
+def _reachable(users: Collection[int], channel: str) -> set[int]:
+    return {int(recipient[5:]) for recipient in addresses((f"user:{user}" for user in users), channel=channel)}
 
 
 def withdraw(
@@ -203,14 +251,24 @@ def impatient_broker() -> Connection:
 _broker = cache(impatient_broker)
 
 
-def wake_on_commit() -> None:
-    """Ring once after the present transaction, however many notices it leaves."""
-    if not any(entry[1] is wake for entry in connection.run_on_commit):
-        transaction.on_commit(wake, robust=True)
+@cache
+def ring(channel: str) -> Callable[[], bool]:
+    """The same callable for the same channel, so that a transaction can see whether it will be rung for."""
+    return partial(_ring, channel)
 
 
-def wake() -> bool:
-    """Ring for delivery. Never raises; ``False`` when the broker took no ring (the tick sweeps)."""
+def _ring(channel: str) -> bool:
+    return wake(channel)
+
+
+def wake_on_commit(channel: str) -> None:
+    """Ring once for each channel after the present transaction, however many notices it leaves."""
+    if not any(entry[1] is ring(channel) for entry in connection.run_on_commit):
+        transaction.on_commit(ring(channel), robust=True)
+
+
+def wake(channel: str) -> bool:
+    """Ring for one channel's letters. Never raises; ``False`` when the broker took no ring (the tick sweeps)."""
     global _quiet_until
     if time.monotonic() < _quiet_until:
         return False
@@ -218,6 +276,7 @@ def wake() -> bool:
         with producers[_broker()].acquire(block=True, timeout=1) as producer:
             celery_app.send_task(
                 "shimao_service.tasks.deliver",
+                args=[channel],
                 producer=producer,
                 retry=False,
                 expires=60,
@@ -250,13 +309,28 @@ def register_name(reader: str, look_up: AddressBook) -> None:
     _names[reader] = look_up
 
 
-def register_kinds(labels: Mapping[str, Any]) -> None:
-    """The words for kinds of notices, for filters and lists: ``{"feedback_due": _("待回复业主")}``."""
-    _kinds.update(labels)
+def register_router(route: Router) -> None:
+    """``route(drafts)`` answers what else is left for these drafts, in the same statement: group robots, other
+    systems. Asked once for all that a call of :func:`post_all` leaves."""
+    if route not in _routers:
+        _routers.append(route)
 
 
-def kind_label(kind: str) -> str:
-    return str(_kinds.get(kind, kind))
+def register_acknowledged(subject: str, tell: Acknowledged) -> None:
+    """``tell(81, user, now)`` when somebody says that they know of ``about="ticket:81"``, in that transaction."""
+    _acknowledged[subject] = tell
+
+
+def tell_acknowledged(about: str, user: Any, now: datetime) -> None:
+    """Tell the floor above whose subject it is. What it refuses does not undo that the reader knows."""
+    subject, _colon, number = about.partition(":")
+    if subject not in _acknowledged or not number.isdigit():
+        return
+    try:
+        with transaction.atomic():
+            _acknowledged[subject](int(number), user, now)
+    except Refusal as refusal:
+        logger.info("%s was acknowledged, and refused it: %s", about, refusal.detail)
 
 
 def make_link(link: str) -> str:

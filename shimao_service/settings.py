@@ -219,6 +219,12 @@ TENCENT_SMS = {
     "region": env.str("TENCENT_SMS_REGION", "ap-guangzhou"),
 }
 
+# --- when letters leave --------------------------------------------------------------------------
+# Letters to staff and groups wait this long for company, then several leave as one (0: each by itself at once).
+FOLD_SECONDS = env.int("FOLD_SECONDS", 120)
+# Nothing but emergencies leaves in these hours of the site's time; staff may choose others. Empty: always.
+QUIET_HOURS = env.str("QUIET_HOURS", "21:00-08:00")
+
 # --- security ------------------------------------------------------------------------------------
 HTTPS = env.bool("HTTPS", not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS

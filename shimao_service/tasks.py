@@ -16,9 +16,11 @@ def tick() -> None:
 
 
 @shared_task(name="shimao_service.tasks.deliver")
-def deliver() -> None:
-    if delivery.deliver().more:
-        outbox.wake()
+def deliver(channel: str = "") -> None:
+    """One channel's letters; without its name everybody's, one after the other."""
+    run = delivery.deliver_channel(channel) if channel else delivery.deliver()
+    if run.more and channel:
+        outbox.wake(channel)
 
 
 @shared_task(name="shimao_service.tasks.work_on_import")

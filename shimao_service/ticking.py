@@ -99,5 +99,6 @@ def _beat(done: Tick, now: datetime) -> None:
 def _sweep(now: datetime) -> None:
     """Letters whose ring nobody heard go out now; claims of dead senders are shown."""
     delivery.expire(now=now)
-    if delivery.is_due(now=now) and not outbox.wake():
+    unheard = [channel for channel in delivery.due_channels(now=now) if not outbox.wake(channel)]
+    if unheard:
         delivery.deliver(now=now, seconds=SECONDS_WITHOUT_BROKER)

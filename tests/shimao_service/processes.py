@@ -29,7 +29,9 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
     database = connection.settings_dict
     login = f"{quote(str(database['USER']), safe='')}:{quote(str(database['PASSWORD'] or ''), safe='')}"
     address = f"postgres://{login}@{quote(str(database['HOST']), safe='')}:{database['PORT']}/{database['NAME']}"
-    return os.environ | {"DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "shimao_service.settings"} | dict(more)
+    at_once = {"FOLD_SECONDS": "0", "QUIET_HOURS": ""}
+    ours = {"DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "shimao_service.settings"}
+    return os.environ | ours | at_once | dict(more)
 
 
 def start(*arguments: str, **more: str) -> subprocess.Popen[str]:

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shimao_service import delivery, outbox
+from shimao_service import claims, delivery, outbox
 from shimao_service.channels import NotSent, Refused
 from shimao_service.models import Notice, NoticeStatus, User
 from tests.shimao_service.notices import NOW, ObedientChannel, leave, only
@@ -228,7 +228,18 @@ def test_when_time_is_up_the_rest_waits_as_if_untouched(route, monkeypatch):
 
 
 # --- leases --------------------------------------------------------------------------------------
-def test_a_claim_is_nobody_else_s_until_its_lease_ends(route):
+def begin(*, now=NOW):
+    """Claim the only letter and begin it, as a sender does just before it sends."""
+    (claimed,) = delivery.claim("email", now=now)
+    assert claims.turn(None, [claimed], now=now) == [claimed]
+    return claimed
+
+
+def sent(claimed):
+    claims.turn(claims.Outcome([claimed], NoticeStatus.SENT, sent_at=NOW), (), now=NOW)
+
+
+def test_a_claim_is_nobody_else_s_until_its_lease_ends_and_what_was_not_begun_goes_then(route):
     channel = route()
     mail()
     assert len(delivery.claim("email", now=NOW)) == 1
@@ -236,38 +247,68 @@ def test_a_claim_is_nobody_else_s_until_its_lease_ends(route):
     delivery.deliver(now=NOW + delivery.LEASE - timedelta(seconds=1))
     assert only().status == NoticeStatus.SENDING
     delivery.deliver(now=NOW + delivery.LEASE + timedelta(seconds=1))
+    assert (only().status, only().attempts, len(channel.sent)) == (NoticeStatus.SENT, 1, 1)
+
+
+def test_a_letter_that_was_begun_and_never_ended_is_uncertain_and_stays(route):
+    channel = route()
+    mail()
+    begin()
+    delivery.deliver(now=NOW + delivery.LEASE + timedelta(seconds=1))
     assert only().status == NoticeStatus.UNCERTAIN
     assert not channel.sent
+
+
+def test_of_a_claim_whose_sender_died_only_the_letter_it_had_begun_is_uncertain(route):
+    channel = route()
+    for key in "abcde":
+        mail(key)
+    claimed = delivery.claim("email", now=NOW)
+    claims.turn(None, claimed[:1], now=NOW)
+    delivery.deliver(now=NOW + timedelta(hours=1))
+    assert Notice.objects.get(status=NoticeStatus.UNCERTAIN).pk == claimed[0].pk
+    assert len(channel.sent) == 4
+
+
+def test_a_sender_that_slept_past_its_lease_begins_nothing_that_another_took(route):
+    route()
+    mail()
+    (slow,) = delivery.claim("email", now=NOW)
+    later = NOW + timedelta(hours=1)
+    delivery.expire(now=later)
+    begin(now=later)
+    assert claims.turn(None, [slow], now=later) == []
 
 
 def test_a_slow_sender_may_still_say_what_became_of_its_letter(route):
     route()
     mail()
-    (claimed,) = delivery.claim("email", now=NOW)
+    claimed = begin()
     delivery.expire(now=NOW + timedelta(hours=1))
-    assert delivery._mark(claimed, status=NoticeStatus.SENT, sent_at=NOW, error="") == 1
-    assert only().status == NoticeStatus.SENT
+    assert only().status == NoticeStatus.UNCERTAIN
+    sent(claimed)
+    assert (only().status, only().error) == (NoticeStatus.SENT, "")
 
 
 def test_a_slow_sender_does_not_undo_what_somebody_decided(route, supervisor):
     route()
     mail()
-    (claimed,) = delivery.claim("email", now=NOW)
+    claimed = begin()
     delivery.expire(now=NOW + timedelta(hours=1))
     delivery.retry([claimed.pk], by=supervisor, now=NOW)
-    assert delivery._mark(claimed, status=NoticeStatus.SENT, sent_at=NOW, error="") == 0
+    sent(claimed)
     assert only().status == NoticeStatus.PENDING
 
 
 def test_a_slow_sender_does_not_speak_for_the_next_one(route, supervisor):
     route()
     mail()
-    (slow,) = delivery.claim("email", now=NOW)
+    slow = begin()
     later = NOW + timedelta(hours=1)
     delivery.expire(now=later)
     delivery.retry([slow.pk], by=supervisor, now=later)
-    delivery.claim("email", now=later)
-    assert delivery._mark(slow, status=NoticeStatus.DEAD, error="550") == 0
+    begin(now=later)
+    sent(slow)
     assert only().status == NoticeStatus.SENDING
 
 

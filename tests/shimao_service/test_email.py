@@ -101,7 +101,7 @@ def test_the_servers_words_are_kept_without_the_readers_address(server):
 def test_a_line_lost_with_one_letter_is_opened_again_for_the_next(server):
     server.answers["."] = None
     leave_mail("a")
-    leave_mail("b")
+    leave_mail("b", recipients=["user:8"])
     delivery.deliver(now=NOW)
     assert server.connections == 2
     assert set(Notice.objects.values_list("status", flat=True)) == {NoticeStatus.UNCERTAIN}

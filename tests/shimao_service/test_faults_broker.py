@@ -19,7 +19,8 @@ from tests.shimao_service.mail_server import running
 from tests.shimao_service.notices import NOW, ObedientChannel, leave
 from tests.shimao_service.processes import wait_until, worker
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# Other processes live in the real time.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("real_time")]
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +91,7 @@ def test_a_worker_outlives_its_broker_and_delivers_what_waited(rung_at, valkey, 
 
     def ring():
         monkeypatch.setattr(outbox, "_quiet_until", 0.0)
-        return outbox.wake()
+        return outbox.wake("email")
 
     def is_sent(key):
         return Notice.objects.filter(key=key, status=NoticeStatus.SENT).exists()

@@ -15,7 +15,8 @@ from tests.shimao_service.mail_server import MailServer, running
 from tests.shimao_service.notices import leave
 from tests.shimao_service.processes import program, wait_until, worker
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# Other processes live in the real time.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("real_time")]
 
 
 @pytest.fixture
@@ -37,17 +38,9 @@ def address(server: MailServer) -> str:
     return f"smtp://127.0.0.1:{server.server_address[1]}"
 
 
-@pytest.mark.parametrize(
-    ("word", "letters"),
-    [
-        pytest.param("EHLO", 0, id="between claiming and sending"),
-        pytest.param(".", 1, id="between sending and marking"),
-    ],
-)
-def test_a_worker_killed_with_a_letter_in_hand_leaves_it_uncertain_and_nobody_sends_it_again(
-    server, reader, word, letters
-):
-    server.stalls_at = word
+def kill_with_a_letter_in_hand(server: MailServer, reader: User, *, at: str) -> Notice:
+    """A worker that dies while the mail server keeps it waiting at this word; its letter, as it then stands."""
+    server.stalls_at = at
     leave(recipients=[f"user:{reader.pk}"], channels=("inbox", "email"), now=timezone.now())
     queue = f"test-{uuid.uuid4().hex}"
     with worker(queue, EMAIL_URL=address(server)) as process:
@@ -58,20 +51,38 @@ def test_a_worker_killed_with_a_letter_in_hand_leaves_it_uncertain_and_nobody_se
     mail = Notice.objects.get(channel="email")
     assert mail.status == NoticeStatus.SENDING
     server.stalls_at = ""
+    return mail
 
+
+def test_a_worker_killed_between_claiming_and_sending_has_sent_nothing_and_another_does(server, reader):
+    mail = kill_with_a_letter_in_hand(server, reader, at="EHLO")
+    assert not server.letters
+    later = mail.lease_until + delivery.LEASE
+    ticking.tick(now=later)
+    for _again in range(3):
+        delivery.deliver(now=later)
+    mail.refresh_from_db()
+    assert mail.status == NoticeStatus.SENT
+    assert len(server.letters) == 1
+    assert Notice.objects.inbox_of(reader.pk).count() == 1
+
+
+def test_a_worker_killed_between_sending_and_marking_leaves_it_uncertain_and_nobody_sends_it_again(server, reader):
+    mail = kill_with_a_letter_in_hand(server, reader, at=".")
+    assert len(server.letters) == 1
     later = mail.lease_until + delivery.LEASE
     ticking.tick(now=later)
     for _again in range(3):
         delivery.deliver(now=later)
     mail.refresh_from_db()
     assert mail.status == NoticeStatus.UNCERTAIN
-    assert len(server.letters) == letters
+    assert len(server.letters) == 1
     assert Notice.objects.count() == 2
     assert Notice.objects.inbox_of(reader.pk).count() == 1
 
     delivery.retry([mail.pk], by=reader, now=later)
     delivery.deliver(now=later)
-    assert len(server.letters) == letters + 1
+    assert len(server.letters) == 2
 
 
 def test_three_beats_and_three_workers_at_once_leave_and_send_each_once(server, reader):
@@ -100,7 +111,7 @@ def test_three_beats_and_three_workers_at_once_leave_and_send_each_once(server, 
 
 
 def test_a_tick_killed_half_way_leaves_nothing_half_done_and_the_next_does_it(reader, monkeypatch):
-    monkeypatch.setattr(outbox, "wake", lambda: True)
+    monkeypatch.setattr(outbox, "wake", lambda channel: True)
     source = """
         def half(now):
             with transaction.atomic():

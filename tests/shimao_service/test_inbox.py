@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from shimao_service import health, inbox, outbox, ticking
+from shimao_service import health, inbox, outbox, ticking, topics
 from shimao_service.models import Heartbeat, Notice, User
 from staff.access import Viewer
 from tests.shimao_service.notices import NOW, leave
@@ -107,7 +107,7 @@ def test_reading_all_leaves_what_came_since_the_page_was_made(client, note):
 
 
 def test_kinds_are_filters_with_their_words(client, note, monkeypatch):
-    monkeypatch.setattr(outbox, "_kinds", {"feedback_due": "待回复业主"})
+    monkeypatch.setitem(topics._kinds, "feedback_due", "待回复业主")
     note("一", kind="feedback_due")
     note("二", kind="dispatched")
     assert "待回复业主" in client.get("/inbox/").content.decode()

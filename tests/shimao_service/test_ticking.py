@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils.module_loading import import_string
 
-from shimao_service import beat, delivery, health, outbox, ticking
+from shimao_service import beat, claims, delivery, health, outbox, ticking
 from shimao_service.celery import app
 from shimao_service.models import Heartbeat, Notice, NoticeStatus
 from tests.shimao_service import notices
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def rings(monkeypatch):
     """How often delivery was rung for; nobody comes."""
-    heard: list[bool] = []
-    monkeypatch.setattr(outbox, "wake", lambda: heard.append(True) or True)
+    heard: list[str] = []
+    monkeypatch.setattr(outbox, "wake", lambda channel: heard.append(channel) or True)
     return heard
 
 
@@ -111,7 +111,7 @@ def test_a_second_tick_at_the_same_time_returns_at_once(sources, rings, monkeypa
 def test_a_tick_shows_what_a_dead_sender_left_behind(sources, rings):
     sources()
     leave(channels=("email",))
-    delivery.claim("email", now=NOW)
+    claims.turn(None, delivery.claim("email", now=NOW), now=NOW)
     ticking.tick(now=NOW + timedelta(hours=1))
     assert Notice.objects.get().status == NoticeStatus.UNCERTAIN
 
@@ -128,7 +128,7 @@ def test_a_tick_rings_for_what_nobody_came_for_and_not_without_need(sources, rin
 def test_without_a_broker_the_tick_itself_delivers(sources, monkeypatch):
     sources()
     channel = ObedientChannel()
-    monkeypatch.setattr(outbox, "wake", lambda: False)
+    monkeypatch.setattr(outbox, "wake", lambda channel: False)
     monkeypatch.setattr(outbox, "_addresses", {("user", "email"): lambda ids: dict.fromkeys(ids, "a@example.com")})
     monkeypatch.setattr(delivery, "CHANNELS", {"email": channel})
     leave(channels=("email",))

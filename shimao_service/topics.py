@@ -1,0 +1,64 @@
+"""What notices are about, in the words in which people choose which of them reach them outside the house.
+
+The floors above register topics and which kind of notice belongs to which. A kind without a topic stays in
+the inbox, unless it is urgent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """``outside``: leaves the house unless the person says otherwise; ``required``: nobody can switch it off.
+
+    ``hint`` says in a line what it holds, or why it is required.
+    """
+
+    label: Any
+    outside: bool = False
+    required: bool = False
+    hint: Any = ""
+
+
+TOPICS: dict[str, Topic] = {}
+_kinds: dict[str, Any] = {}
+_topic_of: dict[str, str] = {}
+
+
+def register_topics(topics: Mapping[str, Topic]) -> None:
+    """``{"escalation": Topic(_("升级提醒"), outside=True)}``; the order is that of the page of preferences."""
+    TOPICS.update(topics)
+
+
+def register_kinds(labels: Mapping[str, Any], topics: Mapping[str, str] | None = None) -> None:
+    """The words for kinds of notices, for filters and lists, and which topic a kind belongs to."""
+    _kinds.update(labels)
+    _topic_of.update(topics or {})
+
+
+def kind_label(kind: str) -> str:
+    return str(_kinds.get(kind, kind))
+
+
+def kind_labels() -> dict[str, str]:
+    """Every kind there is with its words, by the words."""
+    return dict(sorted(((kind, str(label)) for kind, label in _kinds.items()), key=lambda pair: pair[1]))
+
+
+def topic_of(kind: str) -> str:
+    """The code of its topic, ``""`` for none."""
+    return _topic_of.get(kind, "")
+
+
+def optional() -> list[str]:
+    """Codes of the topics that people may switch off and on."""
+    return [code for code, topic in TOPICS.items() if not topic.required]
+
+
+def muted_at_first() -> list[str]:
+    """What does not leave the house for somebody who never said anything."""
+    return [code for code in optional() if not TOPICS[code].outside]
