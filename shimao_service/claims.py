@@ -92,7 +92,7 @@ def claim(channel: str, *, now: datetime, limit: int = BATCH) -> list[Notice]:
     token = f"{HELD}{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
     values = {
         "channel": channel, "now": now, "limit": limit, "until": now + LEASE, "claim": token,
-        "folds": folding.is_on(channel), "together": folding.leaves_at(now), "company": COMPANY,
+        "folds": folding.is_on(), "together": folding.leaves_at(now), "company": COMPANY,
         "readers": f"^({'|'.join(folding.READERS)}):",
     }  # fmt: skip
     with transaction.atomic(durable=True):

@@ -1,6 +1,7 @@
 """Folding: what several notices say to one reader leaves as one letter that lists them.
 
-Letters to owners are never folded, each carries its own link; nor are messages to other systems.
+Letters to owners are never folded, each carries its own link; nor are messages to groups and other systems, each of
+which tells of one event.
 """
 
 from __future__ import annotations
@@ -14,19 +15,18 @@ from django.utils.translation import gettext as _
 from shimao_service.channels import Letter
 from shimao_service.models import Notice
 
-READERS = ("user", "robot")
-NEVER = frozenset({"webhook"})
+READERS = ("user",)
 # Longer lists are not read; what is left goes in a letter of its own.
 MOST = 30
 
 
-def is_on(channel: str) -> bool:
-    return settings.FOLD_SECONDS > 0 and channel not in NEVER
+def is_on() -> bool:
+    return settings.FOLD_SECONDS > 0
 
 
-def folds(recipient: str, channel: str, *, urgent: bool) -> bool:
+def folds(recipient: str, *, urgent: bool) -> bool:
     """Whether such a letter waits for company. What is urgent waits for nobody."""
-    return not urgent and is_on(channel) and recipient.partition(":")[0] in READERS
+    return not urgent and is_on() and recipient.partition(":")[0] in READERS
 
 
 def window() -> timedelta:
@@ -45,7 +45,7 @@ def gather(notices: Iterable[Notice]) -> list[list[Notice]]:
     open_groups: dict[str, list[Notice]] = {}
     for notice in sorted(notices, key=lambda row: (not row.urgent, row.pk)):
         group = open_groups.get(notice.recipient)
-        alone = not folds(notice.recipient, notice.channel, urgent=notice.urgent)
+        alone = not folds(notice.recipient, urgent=notice.urgent)
         if group is None or alone or len(group) >= MOST:
             group = []
             groups.append(group)
@@ -74,6 +74,6 @@ def write(notices: Sequence[Notice], links: Sequence[str], address: str) -> Lett
         address=address,
         title=_("%(title)s 等 %(count)s 条提醒") % {"title": first.title, "count": len(notices)},
         body="\n".join(words),
-        link=f"{settings.SITE_URL}/inbox/" if first.recipient.startswith("user:") else "",
+        link=f"{settings.SITE_URL}/inbox/",
         urgent=False,
     )

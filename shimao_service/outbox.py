@@ -186,7 +186,7 @@ def _rows(drafts: Sequence[Draft], now: datetime) -> Iterator[Row]:
         for recipient in draft.recipients:
             for channel in {*draft.channels, *ways.get(recipient, ())}:
                 is_inbox = channel == INBOX
-                waits = folding.folds(recipient, channel, urgent=draft.urgent)
+                waits = folding.folds(recipient, urgent=draft.urgent)
                 yield Row(
                     draft.key, recipient, channel, draft.kind, str(draft.title), str(draft.body), draft.url,
                     draft.link, draft.about, draft.scope, draft.urgent, draft.must_acknowledge and is_inbox,

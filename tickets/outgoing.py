@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
-from shimao_service import outbox
+from shimao_service import outbox, sms
 from shimao_service.models import User
 from shimao_service.privacy import mask_name
-from tickets import links
+from shimao_service.topics import Topic
+from staff.access import actor_of
+from staff.models import Employee
+from tickets import lifecycle, links
 from tickets.models import Owner, Ticket
 
 KINDS = {
@@ -42,6 +46,48 @@ KINDS = {
     "owner_satisfaction": _("请业主评价"),
 }
 
+TOPICS = {
+    "emergency": Topic(_("特急"), required=True, hint=_("火情、被困、燃气等，随时送达，请务必知悉。")),
+    "escalation": Topic(_("升级与督办"), outside=True, hint=_("临近或超过时限，逐级提醒；转经理督办。")),
+    "urge": Topic(_("催单与催办"), outside=True, hint=_("业主催单、同事催办，以及对您催办的答复。")),
+    "work": Topic(_("派给我的工作"), hint=_("派单、改派、退单、重新办理、首问移交。")),
+    "progress": Topic(_("工单进展"), hint=_("处理完成、业主补充、更正、作废、认定。")),
+    "rating": Topic(_("业主评价"), hint=_("评价结果，以及逾期未评价。")),
+    "reminder": Topic(_("到点提醒"), hint=_("待派单、待接单、待跟进、待回复、待总结等。")),
+}
+
+TOPIC_OF = {
+    "ticket_emergency": "emergency",
+    "ticket_escalated": "escalation",
+    "ticket_overseen": "escalation",
+    "ticket_urged": "urge",
+    "ticket_urge_answered": "urge",
+    **dict.fromkeys(
+        (
+            "ticket_registered", "ticket_dispatched", "ticket_returned", "ticket_reopened", "ticket_handed_over",
+            "ticket_night",
+        ),
+        "work",
+    ),
+    **dict.fromkeys(
+        (
+            "ticket_completed", "ticket_supplemented", "ticket_amended", "ticket_cancelled", "ticket_concluded",
+            "ticket_judged", "ticket_referred",
+        ),
+        "progress",
+    ),
+    **dict.fromkeys(("ticket_rated", "ticket_timed_out"), "rating"),
+    **dict.fromkeys(
+        (
+            "ticket_dispatch_due", "ticket_verify_due", "ticket_accept_due", "ticket_follow_up_due",
+            "ticket_promise_due", "ticket_hold_ends", "ticket_feedback_due", "ticket_ask_owner",
+            "ticket_satisfaction_reminded", "ticket_summary_due", "ticket_appointment_near", "ticket_urge_waits",
+            "ticket_reply_due", "ticket_return_ends",
+        ),
+        "reminder",
+    ),
+}  # fmt: skip
+
 
 def tracking_link(argument: str) -> str:
     """The link of request ``argument`` as it is valid now; empty when there is none any more.
@@ -68,6 +114,19 @@ def addresses_of_owners(ids: Collection[int]) -> dict[int, str]:
     return dict(Owner.objects.filter(pk__in=ids).exclude(email="").values_list("pk", "email"))
 
 
+def phones_of_contacts(ids: Collection[int]) -> dict[int, str]:
+    asked = Ticket.objects.filter(pk__in=ids).exclude(contact_phone="")
+    return {ticket.pk: ticket.contact_phone for ticket in asked if not links.has_moved_out(ticket)}
+
+
+def phones_of_users(ids: Collection[int]) -> dict[int, str]:
+    return dict(User.objects.filter(pk__in=ids, is_active=True).values_list("pk", "employee__phone"))
+
+
+def phones_of_owners(ids: Collection[int]) -> dict[int, str]:
+    return dict(Owner.objects.filter(pk__in=ids).values_list("pk", "phone"))
+
+
 def names_of_contacts(ids: Collection[int]) -> dict[int, str]:
     """As operations may see it: neither the person nor the number, which may be of a complaint about the reader."""
     return dict.fromkeys(ids, str(_("报事人")))
@@ -77,12 +136,24 @@ def names_of_owners(ids: Collection[int]) -> dict[int, str]:
     return {pk: mask_name(name) for pk, name in Owner.objects.filter(pk__in=ids).values_list("pk", "name")}
 
 
+def acknowledge(ticket_id: int, user: User, now: datetime) -> None:
+    """Whoever pressed 我已知悉 is written into the request's story."""
+    employee = Employee.objects.filter(user=user).first()
+    ticket = Ticket.objects.filter(pk=ticket_id).first()
+    if employee is not None and ticket is not None:
+        lifecycle.acknowledge(ticket, by=actor_of(employee), now=now)
+
+
 def register() -> None:
     """Called when the app is ready."""
     outbox.register_link("track", tracking_link)
     outbox.register_address("ticket", addresses_of_contacts)
     outbox.register_address("user", addresses_of_users)
     outbox.register_address("owner", addresses_of_owners)
+    for reader, phones in (("ticket", phones_of_contacts), ("user", phones_of_users), ("owner", phones_of_owners)):
+        sms.register_numbers(reader, phones)
     outbox.register_name("ticket", names_of_contacts)
     outbox.register_name("owner", names_of_owners)
-    outbox.register_kinds(KINDS)
+    outbox.register_topics(TOPICS)
+    outbox.register_kinds(KINDS, topics=TOPIC_OF)
+    outbox.register_acknowledged("ticket", acknowledge)
