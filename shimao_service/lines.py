@@ -32,6 +32,8 @@ logging.getLogger("urllib3").setLevel(logging.INFO)
 
 MOST_OF_AN_ANSWER = 64 * 1024
 ADDRESSES_TRIED = 2
+# All that was ever given out; the rest of IPv6 is local, reserved, or a way around.
+PUBLIC_IPV6 = ipaddress.ip_network("2000::/3")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -162,6 +164,8 @@ def is_allowed(address: str) -> bool:
     inner = _inside(ip)
     if inner is not None:
         return is_allowed(str(inner))
+    if ip.version == 6 and ip not in PUBLIC_IPV6:
+        return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_loopback)
 
 

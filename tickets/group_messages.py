@@ -77,8 +77,6 @@ def topics_of(ticket: Ticket, event: Event) -> list[str]:
         found.add("moved")
         if event.to_status in FINAL:
             found.add("closed")
-        elif event.verb == Verb.RATE and data.get("grade", 5) <= 2:
-            found.add("reopened")  # dissatisfied: a new round begins
     return [code for code in ORDER if code in found]
 
 
@@ -168,7 +166,7 @@ def _extra(event: Event) -> str:
         return _("已提醒到：%(rung)s") % {"rung": Rung(rung).label}
     if event.verb == Verb.OVERSEE and reason in Oversight.values:
         return _("督办原因：%(reason)s") % {"reason": Oversight(reason).label}
-    if event.verb == Verb.RATE and grade in GRADES:
+    if event.verb == Verb.REOPEN and grade in GRADES:
         return _("评价：%(grade)s") % {"grade": GRADES[grade]}
     return ""
 

@@ -11,6 +11,7 @@ from shimao_service import outbox
 from shimao_service.actors import SYSTEM, Actor
 from shimao_service.exceptions import Invalid
 from staff.models import Employee
+from tickets import group_messages
 from tickets.lifecycle.custody import may_receive, successor
 from tickets.lifecycle.dispatching import end_hold
 from tickets.lifecycle.gate import Moving, moving, required
@@ -59,6 +60,8 @@ def recuse(move: Moving, subjects: set[int]) -> None:
         recipients=[f"user:{user}" for user in concerned.exclude(user=None).values_list("user_id", flat=True)],
         from_inbox=True,
     )
+    if subjects:
+        group_messages.withdraw(ticket)
     handler = ticket.handler
     if handler and ticket.status in (Status.DISPATCHED, Status.IN_PROGRESS, Status.ON_HOLD) and _is(handler, subjects):
         if ticket.status == Status.ON_HOLD:
