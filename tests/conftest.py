@@ -12,7 +12,7 @@ import time_machine
 from django.test import Client
 
 from tests.factories import make_cast
-from tickets import policies
+from tickets import escalation_steps, policies
 from tickets.lifecycle import gate
 
 # The suite always runs on a Tuesday at ten in the morning: what is due in service time or on a working day must not
@@ -34,6 +34,7 @@ def fresh_clauses() -> None:
     """Clause ids are kept in the process; between tests the tables start anew."""
     gate.forget_clauses()
     policies.forget()
+    escalation_steps.forget()
 
 
 @pytest.fixture

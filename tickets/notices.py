@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from shimao_service import outbox
-from shimao_service.actors import Actor
+from shimao_service.actors import Actor, ActorKind
 from staff.models import Employee
+from tickets import escalation
+from tickets.letters import about, letter
 from tickets.models import Event, Ticket, Urge
 from tickets.recipients import Audience, addresses
 from tickets.statuses import GRADES, MANAGER_AT, SUPERVISOR_AT, Channel, Kind, Oversight, Status, Urgency, Verb
@@ -35,19 +39,33 @@ class Telling:
     kind: str
 
 
-def about(ticket: Ticket) -> str:
-    """``BX20261123-0001 · 3-2-1502 · 给排水``."""
-    parts = [ticket.number, ticket.where, ticket.category.name if ticket.category_id and ticket.category else ""]
-    return " · ".join(part for part in parts if part)
-
-
 def _urgent_or_web(audience: Audience, event: Event) -> list[Employee]:
+    """What came by itself, and complaints. Who hears of an emergency, and of what comes at night, rises (see there)."""
     ticket = audience.ticket
-    if ticket.urgency == Urgency.CRITICAL:
-        return [*audience.supervisors(), *audience.managers(), *audience.desk()]
+    if ticket.urgency == Urgency.CRITICAL and ticket.kind != Kind.PRAISE:
+        return audience.desk() if audience.is_served else []
+    if comes_at_night(audience, event):
+        return []
     if event.actor_kind != "employee" or ticket.kind == Kind.COMPLAINT:
         return [*audience.desk(), *audience.supervisors()]
     return []
+
+
+def comes_at_night(audience: Audience, event: Event) -> bool:
+    """Whether it came in by itself while the desk is closed, and is no praise: that can wait for the morning."""
+    return (
+        event.verb == Verb.REGISTER
+        and event.actor_kind != ActorKind.EMPLOYEE
+        and audience.ticket.kind != Kind.PRAISE
+        and not audience.is_served
+    )
+
+
+def _referred(audience: Audience, event: Event) -> list[Employee]:
+    """An authority's deadline that was not known when the request came in."""
+    if audience.ticket.created_at == event.at:
+        return []
+    return [*audience.handler(), *audience.first_receiver(), *audience.supervisors()]
 
 
 def _returned(audience: Audience, event: Event) -> list[Employee]:
@@ -118,6 +136,7 @@ TELLINGS: dict[str, Telling] = {
     Verb.JUDGE: Telling(_judged, gettext_lazy("认定结果：%s"), "judged"),
     Verb.URGE: Telling(_urged, gettext_lazy("催办，请尽快处理并答复：%s"), "urged"),
     Verb.OVERSEE: Telling(_overseen, gettext_lazy("经理督办，请尽快处理并答复：%s"), "overseen"),
+    Verb.REFER: Telling(_referred, gettext_lazy("登记了转办要求，请留意时限：%s"), "referred"),
     Verb.ANSWER_URGE: Telling(_answered, gettext_lazy("催办已答复：%s"), "urge_answered"),
     Verb.FOLLOW_UP: Telling(_answered, gettext_lazy("催办已答复：%s"), "urge_answered"),
     Verb.FEED_BACK: Telling(_answered, gettext_lazy("催办已答复：%s"), "urge_answered"),
@@ -143,35 +162,49 @@ def announce(ticket: Ticket, events: Sequence[Event], *, by: Actor, now: datetim
     """Tell whom the events concern, except who made them. Called inside the move's transaction."""
     if any((event.data or {}).get("on_spot") for event in events) and ticket.kind != Kind.PRAISE:
         return  # answered and done at the counter: nobody waits for anything
-    audience = Audience(ticket)
-    drafts = []
-    for event in events:
-        telling = TELLINGS.get(event.verb)
-        if telling is None or (event.data or {}).get("on_spot"):
-            continue
-        me = f"user:{by.viewer.user.pk}" if by.is_employee and by.viewer.user else ""
-        people = [address for address in addresses(telling.to(audience, event)) if address != me]
-        if not people:
-            continue
-        # The praised employee may not see the request itself.
-        open_page = not (event.verb == Verb.JUDGE and ticket.kind == Kind.PRAISE)
-        drafts.append(
-            outbox.Draft(
-                key=f"ticket:{ticket.pk}:e{event.seq}",
-                recipients=people,
-                kind=f"ticket_{telling.kind}",
-                title=_title(telling, event) % about(ticket),
-                body=ticket.headline
-                if event.verb in (Verb.REGISTER, Verb.DISPATCH, Verb.TRANSFER)
-                else event.note[:200],
-                url=ticket.get_absolute_url() if open_page else "",
-                about=f"ticket:{ticket.pk}",
-                urgent=ticket.urgency == Urgency.CRITICAL,
-            )
+    me = f"user:{by.viewer.user.pk}" if by.is_employee and by.viewer.user else ""
+    audience = Audience(ticket, at=now)
+    # Kept in the company's language, whatever the language of whoever acts.
+    with translation.override(settings.LANGUAGE_CODE):
+        drafts = escalation.raise_all(_rising(audience, events, now), now=now, but=me)
+        drafts += [draft for event in events for draft in _told(audience, event, me)]
+        drafts += owner_drafts(ticket, events)
+        if drafts:
+            outbox.post_all(drafts, now=now)
+
+
+def _rising(audience: Audience, events: Sequence[Event], now: datetime) -> list[escalation.Rise]:
+    """What cannot wait for the tick: an emergency; and who is told at night of what came in by itself."""
+    ticket = audience.ticket
+    if escalation.is_alarming(ticket, events):
+        return [escalation.of_emergency(ticket, 0, audience, due_at=now)]
+    if any(comes_at_night(audience, event) for event in events):
+        return [escalation.of_night(ticket, audience, at=now)]
+    return []
+
+
+def _told(audience: Audience, event: Event, me: str) -> list[outbox.Draft]:
+    ticket = audience.ticket
+    telling = TELLINGS.get(event.verb)
+    if telling is None or (event.data or {}).get("on_spot"):
+        return []
+    people = [address for address in addresses(telling.to(audience, event)) if address != me]
+    if not people:
+        return []
+    # The praised employee may not see the request itself.
+    open_page = not (event.verb == Verb.JUDGE and ticket.kind == Kind.PRAISE)
+    is_new = event.verb in (Verb.REGISTER, Verb.DISPATCH, Verb.TRANSFER)
+    return [
+        letter(
+            ticket,
+            people,
+            key=f"ticket:{ticket.pk}:e{event.seq}",
+            kind=telling.kind,
+            title=_title(telling, event) % about(ticket),
+            body=ticket.headline if is_new else event.note[:200],
+            url=ticket.get_absolute_url() if open_page else "",
         )
-    drafts.extend(owner_drafts(ticket, events))
-    if drafts:
-        outbox.post_all(drafts, now=now)
+    ]
 
 
 def owner_drafts(ticket: Ticket, events: Sequence[Event]) -> list[outbox.Draft]:
@@ -200,4 +233,5 @@ def satisfaction_draft(ticket: Ticket, key: str) -> outbox.Draft:
         body=_("您好，您反映的事项已处理并回复。请打开下面的链接查看结果并评价，只需点一下。"),
         link=f"track:{ticket.pk}",
         about=f"ticket:{ticket.pk}",
+        scope=f"project:{ticket.project_id}",
     )

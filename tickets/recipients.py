@@ -1,39 +1,193 @@
-"""Who hears of what: handlers, first receivers, desks, supervisors; never the accused nor those below (涉事回避)."""
+"""Who hears of what, and who can be counted on: handlers, first receivers, desks, the ladder up to the company.
+
+Never the accused nor those below (涉事回避): they are neither told nor named as skipped. People of many requests are
+looked up together, in a number of queries that does not grow with the requests (:class:`Roster`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
 
-from staff.access import holders
-from staff.models import Employee
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from shimao_service import calendars, working_time
+from shimao_service.working_time import SERVICE, Calendar
+from staff import duty
+from staff.duty import OFF_SHIFT, Reason, Turn
+from staff.models import DutySlot, Employee, RoleGrant
 from staff.permissions import Permission
-from tickets.models import Ticket
-from tickets.statuses import Kind
+from tickets.models import Ticket, TicketSubject
+from tickets.statuses import Kind, Rung
 
 # Nearest first: where one level is missing or concerned, the next one up hears it.
 LADDER = ("supervisor", "department_manager", "manager", "director")
+DESK = "front_desk"
+# The roles of a rung, nearest first.
+ROLES = {
+    Rung.SUPERVISOR.value: ("supervisor", "department_manager"),
+    Rung.MANAGER.value: ("manager",),
+    Rung.COMPANY.value: ("director",),
+}
+# Where it goes from each rung when nobody there can be counted on; "duty" is whoever is on duty.
+NEXT = {
+    Rung.HANDLER.value: ("supervisor", "department_manager", "duty", "manager", "director"),
+    Rung.SUPERVISOR.value: ("supervisor", "department_manager", "duty", "manager", "director"),
+    Rung.MANAGER.value: ("manager", "director"),
+    Rung.COMPANY.value: ("director",),
+}
+ON_DUTY, NOBODY = _("值班人"), _("无人值班")
+PERSON = ("id", "name", "user_id", "superiors", "left_on", "department_id")
+
+
+@dataclass(slots=True)
+class Reached:
+    """Who is told, and who was passed over and why; each once."""
+
+    told: list[Employee] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, other: Reached) -> None:
+        self.told += [one for one in other.told if one not in self.told]
+        self.skipped += [one for one in other.skipped if one not in self.skipped]
+
+    def settled(self) -> Reached:
+        """Without those passed over in one place and told in another."""
+        names = {employee.name for employee in self.told}
+        return Reached(self.told, [(name, why) for name, why in self.skipped if name not in names])
+
+
+class Roster:
+    """The people around some requests at one moment, each kind looked up once and when first asked for."""
+
+    def __init__(self, tickets: Sequence[Ticket], at: datetime):
+        self.tickets, self.at = tickets, at
+        self.projects = sorted({ticket.project_id for ticket in tickets})
+
+    @cached_property
+    def subjects(self) -> dict[int, set[int]]:
+        """Whom each complaint is about."""
+        complaints = [ticket.pk for ticket in self.tickets if ticket.kind == Kind.COMPLAINT]
+        found: dict[int, set[int]] = defaultdict(set)
+        if complaints:
+            rows = TicketSubject.objects.filter(ticket__in=complaints).values_list("ticket_id", "employee_id")
+            for ticket_id, employee_id in rows:
+                found[ticket_id].add(employee_id)
+        return found
+
+    @cached_property
+    def _grants(self) -> dict[tuple[int | None, str], dict[int, Employee]]:
+        """The desk and the ladder by project (None: company-wide) and role."""
+        found: dict[tuple[int | None, str], dict[int, Employee]] = defaultdict(dict)
+        powers = {DESK: Permission.TICKET_DISPATCH.value} | dict.fromkeys(LADDER, Permission.TICKET_VIEW_ALL.value)
+        for grant in self._held(Q(role__code__in=powers)):
+            if powers[grant.role.code] in grant.role.permissions:
+                project = None if grant.role.is_company_wide else grant.project_id
+                found[(project, grant.role.code)][grant.employee_id] = grant.employee
+        return found
+
+    @cached_property
+    def _handlers(self) -> dict[int, dict[int, Employee]]:
+        """Who could take what waits for a department, by project."""
+        departments = {ticket.department_id for ticket in self.tickets if ticket.department_id}
+        found: dict[int, dict[int, Employee]] = defaultdict(dict)
+        power = Permission.TICKET_DEPARTMENT_QUEUE.value
+        held = Q(role__permissions__contains=[power], employee__department__in=departments)
+        for grant in self._held(held):
+            for project in self.projects if grant.role.is_company_wide else [grant.project_id or 0]:
+                found[project][grant.employee_id] = grant.employee
+        return found
+
+    def _held(self, condition: Q) -> Iterable[RoleGrant]:
+        columns = [f"employee__{name}" for name in PERSON]
+        return (
+            RoleGrant.objects.filter(condition, employee__left_on=None)
+            .filter(Q(project__in=self.projects) | Q(role__is_company_wide=True))
+            .select_related("employee", "role")
+            .only("project_id", "role__code", "role__permissions", "role__is_company_wide", "role__order", *columns)
+            .order_by("role__order", "employee_id")
+        )
+
+    def of_role(self, role: str, project: int) -> list[Employee]:
+        return list((self._grants.get((project, role), {}) | self._grants.get((None, role), {})).values())
+
+    def department_handlers(self, project: int, department: int | None) -> list[Employee]:
+        return [one for one in self._handlers.get(project, {}).values() if one.department_id == department]
+
+    # --- who is there ---------------------------------------------------------------------------
+    @cached_property
+    def turns(self) -> dict[int, list[Turn]]:
+        """Who is on duty by project, also turns that nobody can take."""
+        found: dict[int, list[Turn]] = defaultdict(list)
+        for turn in duty.turns(self.projects, self.at, self.at + duty.AN_INSTANT):
+            found[turn.slot.project_id].append(turn)
+        return found
+
+    @cached_property
+    def _people(self) -> dict[int, tuple]:
+        """Of everybody on a ladder or with work: when they left, whether they can sign in, their absences."""
+        ids = {pk for (_project, role), people in self._grants.items() if role != DESK for pk in people}
+        ids |= {pk for ticket in self.tickets for pk in (ticket.handler_id, ticket.first_receiver_id) if pk}
+        rows = Employee.objects.filter(pk__in=ids).annotate(away=duty.away("pk", self.at)).order_by()
+        return {row[0]: row[1:] for row in rows.values_list("pk", "left_on", "user__is_active", "away")}
+
+    @cached_property
+    def _slots(self) -> dict[int, list[DutySlot]]:
+        """The turns of those people, planned or as deputy, by project."""
+        ids = list(self._people)
+        found: dict[int, list[DutySlot]] = defaultdict(list)
+        for slot in DutySlot.objects.filter(
+            Q(employee__in=ids) | Q(deputy__in=ids), project__in=self.projects
+        ).order_by():
+            found[slot.project_id].append(slot)
+        return found
+
+    def calendar(self, ticket: Ticket) -> Calendar:
+        return calendars.load(ticket.calendar_version_id)
+
+    def is_served(self, ticket: Ticket) -> bool:
+        """Whether the desk of the request's project is open."""
+        return working_time.is_open(self.calendar(ticket), SERVICE, self.at)
+
+    def reason(self, employee: Employee, ticket: Ticket) -> Reason | None:
+        """Why the employee cannot be counted on now; as :func:`staff.duty.unavailable`, for many at once."""
+        zone = self.calendar(ticket).zone
+        left_on, is_active, away = self._people.get(employee.pk, (employee.left_on, True, []))
+        found = duty.hindrance(left_on, bool(is_active), away, self.at, zone)
+        if found is not None:
+            return found
+        slots = self._slots.get(ticket.project_id, [])
+        today = self.at.astimezone(zone).date()
+        for slot in slots:
+            if employee.pk in (slot.employee_id, slot.deputy_id) and any(
+                duty.is_inside(slot, day, self.at, zone) for day in (today - duty.ONE_DAY, today)
+            ):
+                return None
+        planned = any(slot.employee_id == employee.pk for slot in slots)
+        return Reason(OFF_SHIFT, str(_("不在班"))) if planned or not self.is_served(ticket) else None
 
 
 class Audience:
-    """The people around one request, looked up once and filtered once."""
+    """The people around one request, filtered by whom it is about."""
 
-    def __init__(self, ticket: Ticket):
+    def __init__(self, ticket: Ticket, roster: Roster | None = None, *, at: datetime | None = None):
         self.ticket = ticket
-        self._subjects: set[int] | None = None
+        self.roster = roster or Roster([ticket], at or timezone.now())
 
     @property
     def subjects(self) -> set[int]:
-        if self._subjects is None:
-            complaint = self.ticket.kind == Kind.COMPLAINT
-            self._subjects = set(self.ticket.subjects.values_list("employee_id", flat=True)) if complaint else set()
-        return self._subjects
+        return self.roster.subjects.get(self.ticket.pk, set())
+
+    def is_concerned(self, employee: Employee) -> bool:
+        return bool(self.subjects and self.subjects & {employee.pk, *employee.superiors})
 
     def may_hear(self, employee: Employee | None) -> bool:
-        return (
-            employee is not None
-            and employee.is_active
-            and not (self.subjects and self.subjects & {employee.pk, *employee.superiors})
-        )
+        return employee is not None and employee.is_active and not self.is_concerned(employee)
 
     def only(self, employees: Iterable[Employee | None]) -> list[Employee]:
         return [employee for employee in employees if employee is not None and self.may_hear(employee)]
@@ -47,38 +201,124 @@ class Audience:
 
     def department_handlers(self) -> list[Employee]:
         """Who could take what waits for the department; nobody there: the supervisor."""
-        handlers = holders(Permission.TICKET_DEPARTMENT_QUEUE, self.ticket.project_id)
-        return self.only(e for e in handlers if e.department_id == self.ticket.department_id) or self.supervisors()
+        ticket = self.ticket
+        return self.only(self.roster.department_handlers(ticket.project_id, ticket.department_id)) or self.supervisors()
 
     def holder(self) -> list[Employee]:
         """Whom the work waits for: the handler, else the department."""
         return self.handler() or self.department_handlers()
 
+    def present(self, employee: Employee | None) -> list[Employee]:
+        """The employee unless away or gone, else the supervisor. Who is only off shift reads it later."""
+        if employee is not None and self.may_hear(employee):
+            why = self.roster.reason(employee, self.ticket)
+            if why is None or why.code == OFF_SHIFT:
+                return [employee]
+        return self.supervisors()
+
+    def present_handler(self) -> list[Employee]:
+        return self.present(self.ticket.handler)
+
+    def present_holder(self) -> list[Employee]:
+        return self.present_handler() if self.ticket.handler_id else self.department_handlers()
+
+    def present_receiver(self) -> list[Employee]:
+        return self.present(self.ticket.first_receiver)
+
     def desk(self) -> list[Employee]:
-        return self.only(holders(Permission.TICKET_DISPATCH, self.ticket.project_id, role="front_desk")) or (
-            self.supervisors()
-        )
+        return self.only(self.roster.of_role(DESK, self.ticket.project_id)) or self.supervisors()
+
+    def desk_or_duty(self) -> list[Employee]:
+        """The desk while it is open, else whoever is on duty; nobody is: the desk."""
+        return (not self.is_served and self.on_duty().told) or self.desk()
 
     def level(self, role: str) -> list[Employee]:
-        return self.only(holders(Permission.TICKET_VIEW_ALL, self.ticket.project_id, role=role))
+        return self.only(self.roster.of_role(role, self.ticket.project_id))
+
+    def _first_of(self, roles: Iterable[str]) -> list[Employee]:
+        return next((found for found in map(self.level, roles) if found), [])
 
     def supervisors(self) -> list[Employee]:
         """The project's supervisors, or the next level up that may hear of it."""
-        for role in LADDER:
-            found = self.level(role)
-            if found:
-                return found
-        return []
+        return self._first_of(LADDER)
 
     def managers(self) -> list[Employee]:
-        for role in LADDER[2:]:
-            found = self.level(role)
-            if found:
-                return found
-        return []
+        return self._first_of(LADDER[2:])
 
     def subject_employees(self) -> list[Employee]:
         return [subject.employee for subject in self.ticket.subjects.select_related("employee")]
+
+    # --- who can be counted on ------------------------------------------------------------------
+    @property
+    def is_served(self) -> bool:
+        return self.roster.is_served(self.ticket)
+
+    def on_duty(self, *, with_deputy: bool = False) -> Reached:
+        """Whoever is on duty now; those of the table who cannot be are skipped, each with the reason."""
+        found = Reached()
+        for turn in self.roster.turns.get(self.ticket.project_id, []):
+            people = (turn.employee, turn.deputy) if with_deputy else (turn.employee,)
+            found.told += [one for one in self.only(people) if one not in found.told]
+            found.skipped += [(one.name, why.words) for one, why in turn.skipped if not self.is_concerned(one)]
+        if not found.told and not self.is_served:
+            found.skipped.append((str(ON_DUTY), str(NOBODY)))
+        return found
+
+    def climb(self, rung: str) -> Reached:
+        """Who of ``rung`` can be counted on now, else the next in line.
+
+        Where nobody is, those who are only off shift are told all the same, and read it when they are back, and
+        whoever is on duty hears it too.
+        """
+        reached = Reached()
+        later: list[Employee] = []
+        for name, find in self._line(rung):
+            if name == "duty":
+                on_duty = self.on_duty()
+                reached.add(on_duty)
+                able = on_duty.told
+            else:
+                able, resting = self._sort(find(), reached)
+                later = later or resting
+            if able:
+                reached.told += [one for one in able if one not in reached.told]
+                return reached.settled()
+        reached.add(Reached(later))
+        reached.add(self.on_duty())
+        return reached.settled()
+
+    def _line(self, rung: str) -> Iterable[tuple[str, Callable[[], list[Employee]]]]:
+        if rung == Rung.HANDLER and self.ticket.handler_id:
+            yield "handler", lambda: [self.ticket.handler] if self.ticket.handler else []
+        for role in NEXT[rung]:
+            yield role, lambda role=role: self.roster.of_role(role, self.ticket.project_id)  # type: ignore[misc]
+
+    def _sort(self, people: Iterable[Employee], reached: Reached) -> tuple[list[Employee], list[Employee]]:
+        """Those who can be counted on and those only off shift; all who cannot are noted as skipped."""
+        able, resting = [], []
+        for employee in people:
+            if self.is_concerned(employee):
+                continue
+            why = self.roster.reason(employee, self.ticket)
+            if why is None:
+                able.append(employee)
+                continue
+            reached.skipped.append((employee.name, why.words))
+            if why.code == OFF_SHIFT:
+                resting.append(employee)
+        return able, resting
+
+    def wake(self, rung: str) -> Reached:
+        """Who of ``rung`` hears an emergency, at any hour: only leave, or having left, is a reason to be skipped."""
+        reached = Reached()
+        for role in NEXT[rung]:
+            if role == "duty":
+                continue
+            able, resting = self._sort(self.roster.of_role(role, self.ticket.project_id), reached)
+            if able or resting:
+                reached.told += [*able, *resting]
+                break
+        return reached.settled()
 
 
 def addresses(employees: Iterable[Employee]) -> list[str]:
