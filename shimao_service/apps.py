@@ -25,7 +25,8 @@ class ShimaoServiceConfig(AppConfig):
 
         outbox.register_address("user", email_addresses)
         outbox.register_name("user", names)
-        outbox.register_kinds({"import": _("导入")})
+        outbox.register_topics({"import": outbox.Topic(_("导入结果"), hint=_("您上传的文件已导入，或有行需要更正。"))})
+        outbox.register_kinds({"import": _("导入")}, topics={"import": "import"})
         for channel in (robots, webhooks, sms):
             channel.register()
         navigation.register_counter(inbox.counts)

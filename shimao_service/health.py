@@ -113,7 +113,7 @@ def stalled_since(last: datetime | None, *, now: datetime) -> int | None:
     return int((now - (last or STARTED)) / timedelta(minutes=1))
 
 
-def stalled_warning(viewer: Any, counts: dict[str, int]) -> str:
+def stalled_warning(viewer: Any, counts: dict[str, Any]) -> str:
     """The line above every page of those who can do something about it."""
     minutes = counts.get("stalled_minutes", 0)
     if not minutes or not may_see_notices(viewer):

@@ -40,9 +40,9 @@ class NavItem:
 
 ITEMS: list[NavItem] = []
 # Each is called with the viewer, once a page, and returns {key: count}.
-COUNTERS: list[Callable[[Any], dict[str, int]]] = []
+COUNTERS: list[Callable[[Any], dict[str, Any]]] = []
 # Each is called with the viewer and the counts, and returns a line to show above the page, or "".
-WARNINGS: list[Callable[[Any, dict[str, int]], str]] = []
+WARNINGS: list[Callable[[Any, dict[str, Any]], str]] = []
 
 
 def register(*items: NavItem) -> None:
@@ -52,12 +52,12 @@ def register(*items: NavItem) -> None:
     ITEMS.sort(key=lambda item: item.order)
 
 
-def register_counter(counter: Callable[[Any], dict[str, int]]) -> None:
+def register_counter(counter: Callable[[Any], dict[str, Any]]) -> None:
     if counter not in COUNTERS:
         COUNTERS.append(counter)
 
 
-def register_warning(warning: Callable[[Any, dict[str, int]], str]) -> None:
+def register_warning(warning: Callable[[Any, dict[str, Any]], str]) -> None:
     if warning not in WARNINGS:
         WARNINGS.append(warning)
 
@@ -67,14 +67,14 @@ class Frame:
 
     def __init__(self, request: HttpRequest):
         self.request = request
-        self._counts: dict[str, int] | None = None
+        self._counts: dict[str, Any] | None = None
 
     @property
     def viewer(self) -> Any:
         return getattr(self.request, "viewer", None)
 
     @property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[str, Any]:
         if self._counts is None:
             self._counts = {}
             if self.viewer:
@@ -88,6 +88,11 @@ class Frame:
         if not self.viewer:
             return []
         return [line for line in (warning(self.viewer, self.counts) for warning in WARNINGS) if line]
+
+    @property
+    def alarms(self) -> list[Any]:
+        """What stays on every page of this person until they say that they know of it (see the inbox)."""
+        return list(self.counts.get("alarms", ())) if self.viewer else []
 
     @property
     def items(self) -> list[dict]:

@@ -12,6 +12,7 @@ from shimao_service import health, inbox, operations
 # One way in: the admin's own form knows neither our rate limits nor who left.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 handler429 = "staff.views.sign_in.too_many"
+handler500 = "shimao_service.exceptions.server_error"
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -20,6 +21,7 @@ urlpatterns = [
     path("inbox/", inbox.inbox, name="inbox"),
     path("inbox/read/", inbox.read_all, name="inbox-read-all"),
     path("inbox/<int:pk>/open/", inbox.open_notice, name="inbox-open"),
+    path("inbox/<int:pk>/acknowledge/", inbox.acknowledge, name="inbox-acknowledge"),
     path("inbox/outbox/", operations.outbox_page, name="outbox"),
     path("inbox/outbox/decide/", operations.decide, name="outbox-decide"),
     path("inbox/mail/", operations.mail_page, name="demo-mail"),

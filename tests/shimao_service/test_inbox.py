@@ -6,8 +6,11 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shimao_service import health, inbox, outbox, ticking, topics
+from shimao_service.exceptions import Forbidden
 from shimao_service.models import Heartbeat, Notice, User
 from staff.access import Viewer
 from tests.shimao_service.notices import NOW, leave
@@ -28,7 +31,8 @@ def note(me):
 
     def leave_one(title="派单", key="", **changes):
         key = key or f"k:{Notice.objects.count()}"
-        leave(key, **({"recipients": [f"user:{me.pk}"], "title": title} | changes))
+        about = "ticket:81" if changes.get("must_acknowledge") else ""
+        leave(key, **({"recipients": [f"user:{me.pk}"], "title": title, "about": about} | changes))
         return Notice.objects.get(key=key, channel="inbox")
 
     return leave_one
@@ -84,7 +88,7 @@ def test_a_mail_to_me_is_not_in_my_inbox(client, note, me):
 
 
 def test_an_entry_taken_back_is_gone_from_page_count_and_address(client, note, me):
-    entry = note("关于您的投诉")
+    entry = note("关于您的投诉", about="ticket:81")
     outbox.withdraw(about="ticket:81", from_inbox=True)
     assert "关于您的投诉" not in client.get("/inbox/?show=all").content.decode()
     assert inbox.counts(Viewer(me, None))["inbox"] == 0
@@ -111,8 +115,8 @@ def test_kinds_are_filters_with_their_words(client, note, monkeypatch):
     note("一", kind="feedback_due")
     note("二", kind="dispatched")
     assert "待回复业主" in client.get("/inbox/").content.decode()
-    only_kind = client.get("/inbox/?kind=feedback_due").context["notices"]
-    assert [row["notice"].title for row in only_kind] == ["一"]
+    only_kind = client.get("/inbox/?kind=feedback_due").context["lines"]
+    assert [line.notice.title for line in only_kind] == ["一"]
 
 
 def test_pages_go_on_where_the_last_one_ended(client, note, me, monkeypatch):
@@ -121,7 +125,7 @@ def test_pages_go_on_where_the_last_one_ended(client, note, me, monkeypatch):
     seen, address = [], "/inbox/?show=all"
     while True:
         context = client.get(address).context
-        seen += [row["notice"].pk for row in context["notices"]]
+        seen += [line.notice.pk for line in context["lines"]]
         if context["next_before"] is None:
             break
         note("翻页时新来的")
@@ -177,3 +181,138 @@ def test_nobody_is_warned_while_the_beat_ticks(client, me):
     User.objects.update(is_superuser=True)
     ticking.tick()
     assert "提醒已停顿" not in client.get("/inbox/").content.decode()
+
+
+# --- repeated reminders --------------------------------------------------------------------------
+def test_repeated_reminders_about_one_request_are_one_line_and_one_on_the_badge(client, note, me):
+    for day in range(4):
+        note(f"待接单，第{day + 1}次", kind="accept_due", about="ticket:81")
+    note("另一张", kind="accept_due", about="ticket:82")
+    note("同一张的另一种", kind="dispatched", about="ticket:81")
+    lines = client.get("/inbox/").context["lines"]
+    assert [(line.notice.title, line.count) for line in lines] == [
+        ("同一张的另一种", 1), ("另一张", 1), ("待接单，第4次", 4),
+    ]  # fmt: skip
+    assert inbox.counts(Viewer(me, None))["inbox"] == 3
+    page = client.get("/inbox/").content.decode()
+    assert "同一提醒共 4 次" in page
+    assert "待接单，第1次" in page, "the earlier ones can be seen"
+
+
+def test_opening_the_line_reads_what_it_repeats_but_nothing_else(client, note):
+    for _day in range(3):
+        entry = note("待接单", kind="accept_due", about="ticket:81")
+    other = note("另一张", kind="accept_due", about="ticket:82")
+    later = note("后来又提醒", kind="accept_due", about="ticket:81")
+    client.post(f"/inbox/{entry.pk}/open/")
+    assert list(Notice.objects.unread().order_by("pk")) == [other, later]
+
+
+def test_entries_about_nothing_are_never_one_line(client, note):
+    note("导入完成", kind="import", about="")
+    note("导入完成", kind="import", about="")
+    assert [line.count for line in client.get("/inbox/").context["lines"]] == [1, 1]
+
+
+@given(
+    entries=st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["", "t:1", "t:2", "t:3"])), max_size=30),
+    lines=st.integers(1, 6),
+)
+def test_folding_a_page_neither_loses_nor_doubles_an_entry(entries, lines):
+    rest = [Notice(pk=len(entries) - n, kind=kind, about=about) for n, (kind, about) in enumerate(entries)]
+    seen = []
+    while rest:
+        page = inbox.page_of(rest, lines=lines)
+        folded = inbox.fold(page)
+        assert page
+        assert len(folded) <= lines
+        seen += [notice.pk for line in folded for notice in [line.notice, *line.earlier]]
+        rest = rest[len(page) :]
+    assert sorted(seen, reverse=True) == list(range(len(entries), 0, -1))
+
+
+# --- what must be acknowledged -------------------------------------------------------------------
+@pytest.fixture
+def heard(monkeypatch):
+    """What the floor above was told of."""
+    told: list[tuple] = []
+    monkeypatch.setattr(outbox, "_acknowledged", {"ticket": lambda pk, user, now: told.append((pk, user))})
+    return told
+
+
+def test_an_emergency_stays_on_every_page_until_it_is_acknowledged(client, note, me, heard):
+    entry = note("特急：3号楼起火", must_acknowledge=True, url="/tickets/BX20261123-0031/")
+    for path in ("/inbox/", "/me/", "/inbox/?show=all"):
+        page = client.get(path).content.decode()
+        assert f'action="/inbox/{entry.pk}/acknowledge/"' in page
+        assert 'href="/tickets/BX20261123-0031/"' in page
+    client.post(f"/inbox/{entry.pk}/open/")
+    assert "/acknowledge/" in client.get("/me/").content.decode(), "reading is not acknowledging"
+    assert client.post(f"/inbox/{entry.pk}/acknowledge/", {"next": "/me/"})["Location"] == "/me/"
+    assert "/acknowledge/" not in client.get("/me/").content.decode()
+    entry.refresh_from_db()
+    assert entry.acknowledged_at
+    assert entry.is_read
+    assert heard == [(81, me)]
+
+
+def test_acknowledging_again_changes_nothing_and_tells_nobody(client, note, heard):
+    entry = note(must_acknowledge=True)
+    client.post(f"/inbox/{entry.pk}/acknowledge/")
+    first = Notice.objects.get().acknowledged_at
+    assert client.post(f"/inbox/{entry.pk}/acknowledge/").status_code == 302
+    assert Notice.objects.get().acknowledged_at == first
+    assert len(heard) == 1
+
+
+def test_two_alarms_about_one_request_are_one_banner_and_one_click(client, note, me, heard):
+    note("特急登记", must_acknowledge=True)
+    last = note("特急升级", must_acknowledge=True)
+    note("另一件特急", must_acknowledge=True, about="ticket:82")
+    assert [alarm["title"] for alarm in inbox.counts(Viewer(me, None))["alarms"]] == ["特急升级", "另一件特急"]
+    client.post(f"/inbox/{last.pk}/acknowledge/")
+    assert [alarm["title"] for alarm in inbox.counts(Viewer(me, None))["alarms"]] == ["另一件特急"]
+    assert len(heard) == 1
+
+
+def test_an_alarm_that_came_after_the_page_was_made_is_not_acknowledged_by_it(client, note, me, heard):
+    seen = note("特急登记", must_acknowledge=True)
+    note("特急升级", must_acknowledge=True)
+    client.post(f"/inbox/{seen.pk}/acknowledge/")
+    assert [alarm["title"] for alarm in inbox.counts(Viewer(me, None))["alarms"]] == ["特急升级"]
+
+
+@pytest.mark.parametrize("changes", [{"recipients": ["user:999999"]}, {"must_acknowledge": False}])
+def test_only_one_s_own_alarm_can_be_acknowledged(client, note, heard, changes):
+    entry = note(**({"must_acknowledge": True} | changes))
+    assert client.post(f"/inbox/{entry.pk}/acknowledge/").status_code == 404
+    assert client.get(f"/inbox/{entry.pk}/acknowledge/").status_code == 405
+    assert not heard
+
+
+def test_reading_all_does_not_acknowledge(client, note, me):
+    entry = note(must_acknowledge=True)
+    client.post("/inbox/read/", {"newest": entry.pk})
+    assert inbox.counts(Viewer(me, None))["alarms"]
+
+
+def test_what_the_request_refuses_does_not_keep_the_reader_from_acknowledging(client, note, monkeypatch):
+    def refuse(*_args):
+        raise Forbidden("您已看不到这张工单。")
+
+    monkeypatch.setattr(outbox, "_acknowledged", {"ticket": refuse})
+    entry = note(must_acknowledge=True)
+    assert client.post(f"/inbox/{entry.pk}/acknowledge/", {"next": "https://evil.example/"})["Location"] == "/inbox/"
+    assert Notice.objects.get().acknowledged_at
+
+
+def test_an_alarm_taken_back_is_gone_from_every_page(client, note, me):
+    note(must_acknowledge=True)
+    outbox.withdraw(about="ticket:81", from_inbox=True)
+    assert inbox.counts(Viewer(me, None))["alarms"] == []
+
+
+def test_alarms_cost_no_query_of_their_own(note, me, django_assert_num_queries):
+    note(must_acknowledge=True)
+    with django_assert_num_queries(1):
+        assert inbox.counts(Viewer(me, None))["alarms"]
