@@ -39,7 +39,8 @@ MEASURE_WORDS = {
     "sh60": gettext_lazy("小时·服务时间"),
     "wd1": gettext_lazy("个工作日"),
 }
-TWO_DAYS = 2 * 1440
+# Up to three days are told in hours: 48 小时, 72 小时.
+THREE_DAYS = 3 * 1440
 
 
 def classes(kind: str) -> list[Class]:
@@ -59,7 +60,7 @@ def split(amount: int, unit: str) -> tuple[int, str]:
     """A stored limit as it is typed: ``(24, "h60")`` for 1440 minutes."""
     if unit == LimitUnit.WORKING:
         return amount, "wd1"
-    if unit == LimitUnit.NATURAL and amount > TWO_DAYS and amount % 1440 == 0:
+    if unit == LimitUnit.NATURAL and amount > THREE_DAYS and amount % 1440 == 0:
         return amount // 1440, "h1440"
     if amount >= 60 and amount % 60 == 0:
         return amount // 60, f"{unit}60"

@@ -55,10 +55,10 @@ def seen_policy(viewer: Viewer, pk: int) -> Policy:
     return found
 
 
-def usage() -> Usage:
-    """Active projects by the id of the policy their new requests come under."""
+def usage(default: int | None = None) -> Usage:
+    """Active projects by the id of the policy their new requests come under; ``default`` where it is known already."""
     found: Usage = defaultdict(list)
-    default = Policy.objects.filter(is_default=True).values_list("pk", flat=True).first()
+    default = default or Policy.objects.filter(is_default=True).values_list("pk", flat=True).first()
     for project in Project.objects.filter(is_active=True).select_related("terms").order_by("code"):
         terms: ProjectTerms | None = getattr(project, "terms", None)
         found[terms.policy_id if terms else default or 0].append(project)
@@ -76,7 +76,7 @@ def may_edit(viewer: Viewer, policy: Policy, users: Iterable[Project]) -> bool:
 
 
 def check_can_edit(by: Actor, policy: Policy) -> None:
-    if by.is_system or may_edit(by.viewer, policy, usage()[policy.pk]):
+    if by.is_system or everywhere(by.viewer, MANAGE) or may_edit(by.viewer, policy, usage()[policy.pk]):
         return
     if policy.project_id is None and policy.code in PRESET_CODES:
         raise Forbidden(_("公司的时限标准由公司统一修改。可以复制为本项目自己的标准，再作调整。"))
@@ -87,6 +87,13 @@ def check_can_edit(by: Actor, policy: Policy) -> None:
 def in_force(policy: Policy) -> PolicyVersion:
     """The newest published version; every policy has one."""
     return policy.versions.filter(published_at__isnull=False).latest("number")
+
+
+def standing(policy: Policy) -> tuple[PolicyVersion, PolicyVersion | None]:
+    """The version in force and the draft, if there is one; one query."""
+    newest = list(policy.versions.order_by("-number")[:2])
+    draft = newest[0] if newest[0].published_at is None else None
+    return next(version for version in newest if version.published_at), draft
 
 
 def draft_of(policy: Policy) -> PolicyVersion | None:

@@ -121,10 +121,10 @@ def scope(change: TermsChange) -> QuerySet[Ticket]:
     if policy is not None:
         # Older ones only: a change that is still being done never undoes a newer one.
         older = PolicyVersion.objects.filter(policy_id=policy.policy_id, number__lt=policy.number)
-        return tickets.filter(policy_version_id__in=list(older.values_list("pk", flat=True)))
+        return tickets.filter(policy_version_id__in=older.order_by().values("pk"))
     assert calendar is not None
     before = CalendarVersion.objects.filter(calendar_id=calendar.calendar_id, number__lt=calendar.number)
-    return tickets.filter(calendar_version_id__in=list(before.values_list("pk", flat=True)))
+    return tickets.filter(calendar_version_id__in=before.order_by().values("pk"))
 
 
 # --- who --------------------------------------------------------------------------------------------

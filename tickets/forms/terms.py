@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
 from shimao_service import working_time
-from shimao_service.working_time import Calendar
+from shimao_service.working_time import SERVICE, WORKING, Calendar
 from staff.forms import RefusableForm
 from staff.models import Project
 from tickets.limit_words import COLUMNS, MEASURE_WORDS, class_words, classes, join, split
@@ -188,7 +188,7 @@ class LimitsForm(RefusableForm):
 def is_longer(target: tuple[int, str], promise: tuple[int, str], calendar: Calendar) -> bool:
     """Whether our target may run out after what the owner was told, whenever the request comes in.
 
-    Asked of an hour in the morning, at noon and at night of every day of an ordinary week.
+    Asked of a morning, a noon and every closing time of an ordinary week.
     """
     if target[1] == promise[1]:
         return target[0] > promise[0]
@@ -212,8 +212,10 @@ def ordinary_week(calendar: Calendar) -> Iterable[datetime]:
         monday += timedelta(days=7)
     for offset in range(7):
         day = monday + timedelta(days=offset)
-        for hour in (9, 12, 22):
+        for hour in (9, 12):
             yield datetime(day.year, day.month, day.day, hour, tzinfo=calendar.zone)
+        for measure in (SERVICE, WORKING):  # at closing time it is longest until the next opening
+            yield from (last for _first, last in calendar.spans(measure, day))
 
 
 class PublishForm(RefusableForm):

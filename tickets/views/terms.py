@@ -44,14 +44,16 @@ def overview(request: HttpRequest) -> HttpResponse:
     """Every policy with who uses it, and every project one manages with its policy."""
     viewer = viewer_of(request)
     viewer.check(MANAGE)
-    policies.ensure_policies()
     rows = list(policy_drafts.visible(viewer))
-    usage = policy_drafts.usage()
+    if not rows:
+        policies.ensure_policies()
+        rows = list(policy_drafts.visible(viewer))
+    usage = policy_drafts.usage(next(row.pk for row in rows if row.is_default))
     newest, drafts = newest_of(rows)
     words = request.GET.get("q", "").strip()
     managed = [
         (project, policy)
-        for policy in Policy.objects.all()
+        for policy in rows  # whose project one manages, its policy one sees
         for project in usage.get(policy.pk, [])
         if viewer.can(MANAGE, project.pk) and words.lower() in f"{project.code} {project.name}".lower()
     ]
@@ -142,11 +144,10 @@ def draft(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         policy_drafts.draft(row, by=viewer.actor)
         return redirect("policy-draft", pk)
-    version = policy_drafts.draft_of(row)
+    current, version = policy_drafts.standing(row)
     if version is None:
         return redirect("policy", pk)
     limits = policies.read_limits(version.pk)
-    current = policy_drafts.in_force(row)
     before = policies.load_limits(current.pk)
     context = {
         "policy": row,
@@ -167,10 +168,10 @@ def draft_kind(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
     policy_drafts.check_can_edit(viewer.actor, row)
     if kind not in COLUMNS:
         raise NotSeen(_("没有找到这个类型。"))
-    version = policy_drafts.draft_of(row)
+    current, version = policy_drafts.standing(row)
     if version is None and request.method != "POST":
         return redirect("policy", pk)
-    limits = policies.read_limits(version.pk) if version else policies.load_limits(policy_drafts.in_force(row).pk)
+    limits = policies.read_limits(version.pk) if version else policies.load_limits(current.pk)
     mark = fingerprint(limits, kind)
     form = LimitsForm(
         request.POST or None, kind=kind, limits=limits, calendar=calendars.current(), initial={"made_from": mark}
@@ -212,7 +213,7 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
     viewer = viewer_of(request)
     row = policy_drafts.seen_policy(viewer, pk)
     policy_drafts.check_can_edit(viewer.actor, row)
-    version = policy_drafts.draft_of(row)
+    current, version = policy_drafts.standing(row)
     if version is None and request.method != "POST":
         return redirect("policy", pk)
     limits = policies.read_limits(version.pk) if version else None
@@ -221,7 +222,7 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
         answer = published(request, row, form, viewer)
         if answer is not None:
             return answer
-    before = policies.load_limits(policy_drafts.in_force(row).pk)
+    before = policies.load_limits(current.pk)
     context = {
         "policy": row,
         "version": version,
@@ -275,14 +276,16 @@ def project_terms(request: HttpRequest, code: str) -> HttpResponse:
     viewer = viewer_of(request)
     project = policy_drafts.managed_project(code, viewer)
     choices = policy_drafts.visible(viewer).filter(policy_drafts.for_project(project))
-    current = policies.current_policy_version(project).policy_id
+    rows = list(choices)
+    terms = getattr(project, "terms", None)
+    current = terms.policy_id if terms else next(row.pk for row in rows if row.is_default)
     form = ChooseForm(request.POST or None, choices=choices, initial={"policy": current})
     if request.method == "POST" and form.is_valid():
         return assigned(request, project, form, viewer)
     picked = str(form.data.get("policy", "")) if form.is_bound else str(current)
     context: dict[str, Any] = {"project": project, "form": form, "current": current}
     context["picked"] = int(picked) if picked.isdigit() else 0
-    context["choices"] = telling(list(choices))
+    context["choices"] = telling(rows)
     return render(request, "tickets/terms/project.html", context, status=status_of(form))
 
 
