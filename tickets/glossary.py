@@ -6,7 +6,7 @@ from typing import Any
 
 from staff.models import Project
 from staff.permissions import Permission
-from tickets.models import Occupancy
+from tickets.models import Occupancy, Urge
 from tickets.statuses import (
     GRADES,
     Channel,
@@ -16,6 +16,7 @@ from tickets.statuses import (
     Level,
     Liability,
     Mood,
+    Oversight,
     RatingSource,
     Source,
     Status,
@@ -40,6 +41,8 @@ GROUPS: tuple[tuple[str, Any], ...] = (
     ("Liability (责任归属)", Liability),
     ("Rating sources (评价来源)", RatingSource),
     ("Clocks (时限)", ClockName),
+    ("Who urges (催促)", Urge.By),
+    ("Why the manager oversees it (督办原因)", Oversight),
     ("Project kinds (项目类型)", Project.Kind),
     ("Relations to a unit (关系)", Occupancy.Relation),
     ("Permissions (权限)", Permission),

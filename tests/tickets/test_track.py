@@ -19,7 +19,7 @@ from PIL import Image
 
 from tests.factories import owner_actor, register, walk
 from tickets import lifecycle, links, pictures, story
-from tickets.models import Attachment, Rating, Ticket
+from tickets.models import Attachment, Rating, Ticket, Urge
 from tickets.statuses import Channel, Kind, Liability, Status, Verb
 
 pytestmark = pytest.mark.django_db
@@ -117,7 +117,7 @@ def test_whom_a_complaint_is_about_and_its_verdict_are_not_shown(cast, holder):
 def test_every_verb_is_either_told_or_kept_on_purpose():
     kept = {
         Verb.ANSWER_ON_SPOT, Verb.ATTEMPT, Verb.HAND_OVER, Verb.JUDGE, Verb.LINK, Verb.UNLINK, Verb.REVOKE_LINK,
-        Verb.TALK, Verb.NAME_SUBJECTS,
+        Verb.TALK, Verb.NAME_SUBJECTS, Verb.ESCALATE, Verb.ACKNOWLEDGE, Verb.RECLOCK, Verb.REFER, Verb.REPLY_AUTHORITY,
     }  # fmt: skip
     assert set(Verb) == kept | set(story.WORDS)
 
@@ -232,6 +232,79 @@ def test_a_grade_that_is_none_is_refused(cast, holder, grade):
     assert "写了很多字" in answer.content.decode()
 
 
+# --- urging --------------------------------------------------------------------------------------
+def test_one_tap_urges_and_the_page_says_that_it_was_passed_on(cast, holder):
+    ticket = walk(cast, Status.IN_PROGRESS)
+    assert "催一下" in holder.reads(ticket)
+    answer = holder.does(ticket, "urge", note="<b>水漫出来了</b>")
+    assert answer.status_code == 302
+    page = holder.client.get(answer["Location"]).content.decode()
+    assert "已转告处理人员。" in page
+    assert "再催一下" in page
+    assert "&lt;b&gt;水漫出来了&lt;/b&gt;" in page
+    assert Urge.objects.get().by == "owner"
+
+
+def test_tapping_again_at_once_is_answered_kindly_and_tells_nobody_twice(cast, holder):
+    ticket = walk(cast, Status.IN_PROGRESS)
+    holder.does(ticket, "urge")
+    answer = holder.does(ticket, "urge")
+    page = holder.client.get(answer["Location"]).content.decode()
+    assert "刚才已经转告处理人员，这次也记下了，请稍候。" in page
+    assert "（共 2 次）" in page
+    assert ticket.events.filter(verb=Verb.URGE).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_taps_to_urge_at_once_there_is_one_call(cast):
+    ticket = walk(cast, Status.IN_PROGRESS)
+    path = reverse("track-urge", args=[links.token(ticket)])
+
+    def tap(_n: int) -> int:
+        try:
+            return Client().post(path).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(tap, range(2))) == [302, 302]
+    assert Urge.objects.get().times == 2
+    assert ticket.events.filter(verb=Verb.URGE).count() == 1
+
+
+def test_the_answer_is_read_where_it_was_asked(cast, holder):
+    ticket = walk(cast, Status.IN_PROGRESS)
+    holder.does(ticket, "urge")
+    lifecycle.answer_urge(ticket, by=cast.by("handler"), note="配件到了，两点上门")
+    page = holder.reads(ticket)
+    assert "答复您的催促" in page
+    assert "配件到了，两点上门" in page
+    assert "等待答复" not in page
+    assert "周建国" not in page
+
+
+def test_a_call_on_an_old_page_still_counts(cast, holder):
+    ticket = walk(cast, Status.IN_PROGRESS)
+    token = links.token(ticket)
+    lifecycle.follow_up(ticket, by=cast.by("handler"), note="去取件")
+    assert holder.client.post(reverse("track-urge", args=[token])).status_code == 302
+
+
+def test_whats_done_is_not_urged_and_the_words_are_not_lost(cast, holder):
+    for status in (Status.FED_BACK, Status.CLOSED, Status.CANCELLED):
+        assert "催一下" not in holder.reads(walk(cast, status))
+    answer = holder.does(walk(cast, Status.CLOSED), "urge", note="怎么还没来")
+    assert answer.status_code == 409
+    assert "怎么还没来" in answer.content.decode()
+
+
+def test_too_many_words_are_refused_and_kept(cast, holder):
+    answer = holder.does(walk(cast, Status.IN_PROGRESS), "urge", note="快" * 2001)
+    assert answer.status_code == 400
+    assert "快" * 2001 in answer.content.decode()
+    assert not Urge.objects.exists()
+
+
 # --- adding, asking again, taking back -----------------------------------------------------------
 def test_words_and_pictures_can_be_added_while_it_is_open(cast, holder):
     ticket = walk(cast, Status.IN_PROGRESS)
@@ -300,7 +373,7 @@ def test_once_somebody_has_it_the_desk_is_asked_instead(cast, holder):
     assert ticket.status == Status.DISPATCHED
 
 
-@pytest.mark.parametrize("move", ["rate", "supplement", "reopen", "withdraw"])
+@pytest.mark.parametrize("move", ["rate", "supplement", "urge", "reopen", "withdraw"])
 def test_opening_a_moves_address_moves_nothing(cast, holder, move):
     ticket = walk(cast, Status.FED_BACK)
     answer = holder.client.get(reverse(f"track-{move}", args=[links.token(ticket)]), {"grade": "1", "reason": "x"})

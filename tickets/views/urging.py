@@ -33,4 +33,4 @@ def urged(request: HttpRequest, number: str) -> HttpResponse:
 
 def words(urge: Urge | None) -> str:
     times = urge.times if urge else 1
-    return _("已记下第 %(n)s 次，十分钟内不重复提醒") % {"n": times} if times > 1 else _("已记下催单并转告")
+    return _("已记下第 %(n)s 次") % {"n": times} if times > 1 else _("已记下并转告")

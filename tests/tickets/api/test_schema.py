@@ -28,7 +28,8 @@ PATHS = {
         f"tickets/{{number}}/{move}/"
         for move in (
             "dispatch", "accept", "arrive", "return", "transfer", "follow-ups", "hold", "resume", "complete",
-            "feedback", "rating", "summary", "answer-on-spot", "reopen", "cancel", "conclude", "amend",
+            "feedback", "rating", "summary", "answer-on-spot", "reopen", "cancel", "conclude", "amend", "urge",
+            "answer-urge", "oversee", "acknowledge", "refer", "reply-authority",
         )
     ),
 }  # fmt: skip
