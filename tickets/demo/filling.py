@@ -19,7 +19,7 @@ from tickets.demo.stories import Story, Tables
 from tickets.statuses import NUMBER_LETTERS, Kind
 
 BULK = 50_000
-EVENTS_A_TICKET = 40
+EVENTS_A_TICKET = 64
 LOADED = [
     "tickets_ticket",
     "tickets_event",
@@ -29,6 +29,9 @@ LOADED = [
     "tickets_hold",
     "tickets_rating",
     "tickets_summary",
+    "tickets_referral",
+    "tickets_escalation",
+    "tickets_urge",
     "tickets_ticketsubject",
 ]
 SHANGHAI = timedelta(hours=8)
@@ -169,7 +172,8 @@ def write_day(plan: Plan, world: World, tables: Tables, day: tuple[date, int, in
         story = Story(world, place, rng, first + index, created, plan.now)
         if not plan.is_bulk and created > plan.now - timedelta(days=12):
             # So that a demo has open work on every desk, and some of it late.
-            story.pace = rng.choice((1, 1, 1, 1.2, 1.6, 2.5))
+            fresh = created > plan.now - timedelta(hours=60)
+            story.pace = rng.choice((1, 1.5, 3, 6, 10, 14) if fresh else (1, 1, 1.3, 2, 3))
         story.live()
         kind = story.row.kind
         serials[kind] = serials.get(kind, 0) + 1

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from tickets import deadlines, schedule
-from tickets.demo import words
+from tickets.demo import pressure, words
 from tickets.demo.company import Place, World
 from tickets.demo.copying import NULL, Copier, text
 from tickets.models import Ticket
@@ -65,6 +65,14 @@ class Tables:
             "tickets_rating", "ticket_id round grade comment source channel recorded_by_id at is_late replaced_at"
         )
         self.summary = copier.table("tickets_summary", "ticket_id round cause liability improvement written_by_id at")
+        self.referral = copier.table(
+            "tickets_referral", "ticket_id authority number due_at return_until reply replied_at replied_by"
+        )
+        self.escalation = copier.table("tickets_escalation", "ticket_id round clock step due_at at")
+        self.urge = copier.table(
+            "tickets_urge",
+            "ticket_id round by by_name by_id recorded_by note at times last_at answered_at answered_by answer",
+        )
         self.subject = copier.table("tickets_ticketsubject", "ticket_id employee_id")
 
 
@@ -293,7 +301,7 @@ class Story:
     def dispatch(self, fast: float) -> None:
         rng = self.rng
         # Some wait at the desk for hours, some over night: these are the late ones.
-        self.wait(1 * fast, (600 if rng.random() < 0.06 else 20) * fast)
+        self.wait(1 * fast, (600 if rng.random() < 0.08 else 22) * fast)
         who = self.desk()
         if not self.terms:
             self.receive(who[1] or 0)
@@ -317,7 +325,7 @@ class Story:
 
     def work(self, fast: float) -> None:
         rng, row = self.rng, self.row
-        self.wait(1 * fast, (600 if rng.random() < 0.06 else 15) * fast)
+        self.wait(2 * fast, (700 if rng.random() < 0.08 else 34) * fast)
         who = self.handler()
         self.event(Verb.ACCEPT, who, Status.IN_PROGRESS)
         if row.kind == Kind.REPAIR and rng.random() < 0.75:
@@ -361,7 +369,7 @@ class Story:
     def tell_owner(self) -> bool:
         """Feedback and what comes of it: True when the request may be summarised, False for another round."""
         rng, row = self.rng, self.row
-        self.wait(5, 1500 if rng.random() < 0.1 else 240)
+        self.wait(5, 1500 if rng.random() < 0.2 else 300)
         keeper = ("employee", row.first_receiver_id, self._name(row.first_receiver_id))
         lost = rng.random() < 0.06 and not row.is_anonymous
         if lost:
@@ -445,11 +453,16 @@ class Story:
         row.number = number
         terms = self.place.terms
         row.policy_version_id, row.calendar_version_id = terms.policy_version, terms.calendar_version
+        referral = pressure.refer(self)
+        pressure.oversee(self)
         facts = deadlines.Facts(
             row.kind, row.urgency, row.level, row.is_collective, row.appointment_at,
+            authority_due_at=referral[2] if referral else None,
             policy_version=terms.policy_version, calendar_version=terms.calendar_version,
         )  # fmt: skip
         clocks = deadlines.clocks(facts, row.created_at, self.history, lambda _policy, _calendar: terms)
+        escalations, urges = pressure.escalate(self, clocks), pressure.urge(self, self.rng)
+        pressure.renumber(self)
         if row.status not in FINAL:
             row.due_at = deadlines.next_due(clocks, row.round)
             row.remind_at = schedule.next_at(row, None if remind_past else self.now, clocks=clocks)
@@ -474,6 +487,12 @@ class Story:
             tables.summary.add(row.pk, *self.summary)
         for subject in self.subjects:
             tables.subject.add(row.pk, subject)
+        if referral:
+            tables.referral.add(row.pk, *referral, "", None, "")
+        for escalation in escalations:
+            tables.escalation.add(row.pk, *escalation)
+        for urge in urges:
+            tables.urge.add(row.pk, *urge)
         for clock in clocks:
             tables.clock.add(
                 row.pk, clock.round, clock.name, clock.started_at, clock.due_at, clock.met_at, clock.paused_at,
