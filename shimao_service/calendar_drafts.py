@@ -7,12 +7,16 @@ people who edit at once the second hears of the first.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
-from django.db import transaction
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import IntegrityError, transaction
 from django.db.backends.postgresql.psycopg_any import NumericRange
+from django.db.models import OuterRef, ProtectedError
+from django.db.models.functions import JSONObject
 from django.utils.translation import gettext as _
 
 from shimao_service import calendars
@@ -64,16 +68,21 @@ def draft_of(calendar: WorkCalendar) -> CalendarVersion | None:
 
 def create(*, code: str, name: str, timezone: str, now: datetime) -> WorkCalendar:
     """A new calendar with a draft that begins as the company's default."""
-    with transaction.atomic():
-        calendar = WorkCalendar.objects.create(code=code, name=name, timezone=timezone)
-        _copy(calendars.current_version(), CalendarVersion.objects.create(calendar=calendar, number=1, made_at=now))
-        return calendar
+    source = calendars.current_version()
+    try:
+        with transaction.atomic():
+            calendar = WorkCalendar.objects.create(code=code, name=name, timezone=timezone)
+            _copy(source, CalendarVersion.objects.create(calendar=calendar, number=1, made_at=now))
+            return calendar
+    except IntegrityError:  # somebody else was quicker
+        raise Invalid.field("code", _("已有这个编码或名称的日历。")) from None
 
 
 @transaction.atomic
 def open_draft(calendar: WorkCalendar, *, now: datetime) -> CalendarVersion:
     """The draft there is, or a new one copied from the version in force."""
-    WorkCalendar.objects.select_for_update().get(pk=calendar.pk)
+    if not WorkCalendar.objects.select_for_update().filter(pk=calendar.pk).exists():
+        raise Conflict(_("这个日历刚被放弃。"))
     found = draft_of(calendar)
     if found is not None:
         return found
@@ -95,11 +104,12 @@ def _copy(source: CalendarVersion, draft: CalendarVersion) -> None:
 
 @_on_draft
 def discard(draft: CalendarVersion) -> None:
-    """Throw the draft away; a calendar that was never published goes with it."""
+    """Throw the draft away; a calendar that was never published goes with it, unless a project names it already."""
     calendar = draft.calendar
     draft.delete()
-    if not calendar.versions.exists() and not calendar.is_default:
-        calendar.delete()
+    if not calendar.versions.exists():
+        with suppress(ProtectedError):
+            calendar.delete()
 
 
 @_on_draft
@@ -187,15 +197,21 @@ def publish(draft: CalendarVersion, *, note: str, by: User, now: datetime) -> Ca
 
 
 def untaken_years(version: CalendarVersion) -> list[int]:
-    """Years whose official arrangement is not what this version has: announced since, imported, or new."""
-    own = set(version.days.filter(origin=Origin.OWN).values_list("date", flat=True))
-    taken = {
-        day: (is_off, name)
-        for day, is_off, name in version.days.exclude(origin=Origin.OWN).values_list("date", "is_off", "name")
-    }
-    known = set(version.years.values_list("year", "is_estimate"))
-    untaken = {year for year, is_estimate in known ^ set(OfficialYear.objects.values_list("year", "is_estimate"))}
-    for day, is_off, name, year in OfficialDay.objects.values_list("date", "is_off", "name", "year"):
-        if day not in own and taken.pop(day, None) != (is_off, name):
-            untaken.add(year)
+    """Years whose official arrangement is not what this version has: announced since, imported, or new. One query
+    for a version that is whole."""
+    version = calendars.made_whole(version)
+    days = calendars.days_of(version)
+    taken = {day: (row.is_off, row.name) for day, row in days.items() if row.origin != Origin.OWN}
+    known = {(row["year"], row["is_estimate"]) for row in version.year_rows}  # type: ignore[attr-defined]
+    official = OfficialDay.objects.filter(year=OuterRef("pk"))
+    rows = JSONObject(date="date", is_off="is_off", name="name")
+    untaken = set()
+    for year in OfficialYear.objects.annotate(day_rows=ArraySubquery(official.values(row=rows))):
+        different = (year.year, year.is_estimate) not in known
+        for row in year.day_rows:
+            day = date.fromisoformat(row["date"])
+            is_own = day in days and days[day].origin == Origin.OWN
+            different |= not is_own and taken.pop(day, None) != (row["is_off"], row["name"])
+        if different:
+            untaken.add(year.year)
     return sorted(untaken | {day.year for day in taken})

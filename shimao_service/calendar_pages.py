@@ -22,7 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from shimao_service import calendar_drafts, calendar_words, calendars
 from shimao_service.calendar_forms import DayForm, DraftForm, NewCalendarForm, PublishForm, RemoveDayForm, WeekForm
 from shimao_service.exceptions import Conflict, Forbidden, Invalid, NotSeen, Refusal, Stale
-from shimao_service.models import CalendarDay, CalendarVersion, CalendarYear, Origin, User, WorkCalendar
+from shimao_service.models import CalendarVersion, CalendarYear, Origin, User, WorkCalendar
 
 FORM_METHODS = ["GET", "HEAD", "POST"]
 P = ParamSpec("P")
@@ -75,17 +75,20 @@ def asked_year(request: HttpRequest) -> int:
 @require_safe
 @keepers_only
 def index(request: HttpRequest) -> HttpResponse:
-    calendars.current_version()  # the default one is made on first need
     years = Prefetch("years", queryset=CalendarYear.objects.filter(is_estimate=False), to_attr="settled")
-    versions = CalendarVersion.objects.order_by("-number").select_related("published_by").prefetch_related(years)
-    rows = WorkCalendar.objects.prefetch_related(Prefetch("versions", queryset=versions))
+    versions = CalendarVersion.objects.select_related("calendar", "published_by").prefetch_related(years)
+    by_calendar: dict[WorkCalendar, list[CalendarVersion]] = {}
+    for version in versions.order_by("-calendar__is_default", "calendar__code", "-number"):
+        by_calendar.setdefault(version.calendar, []).append(version)
+    if not by_calendar:
+        calendars.ensure_default()
+        return redirect("calendars")
     users = calendars.uses.users_of()
-    context = {"rows": [_row(row, users) for row in rows]}
-    return render(request, "shimao_service/calendars/index.html", context)
+    rows = [_row(calendar, its, users) for calendar, its in by_calendar.items()]
+    return render(request, "shimao_service/calendars/index.html", {"rows": rows})
 
 
-def _row(calendar: WorkCalendar, users: dict[int | None, list[str]]) -> dict[str, Any]:
-    versions = list(calendar.versions.all())
+def _row(calendar: WorkCalendar, versions: list[CalendarVersion], users: dict[int | None, list[str]]) -> dict[str, Any]:
     in_force = next((one for one in versions if one.published_at), None)
     settled = {one.year for one in in_force.settled} if in_force else set()  # type: ignore[attr-defined]
     this_year = timezone.localdate().year
@@ -102,29 +105,28 @@ def _row(calendar: WorkCalendar, users: dict[int | None, list[str]]) -> dict[str
 @keepers_only
 def calendar(request: HttpRequest, pk: int, number: int | None = None) -> HttpResponse:
     """A version, the one in force unless another is named, through ``?year=``."""
-    found = calendar_of(pk)
-    versions = list(found.versions.select_related("published_by"))
+    versions = list(CalendarVersion.objects.filter(calendar=pk).select_related("calendar", "published_by"))
     published = [one for one in versions if one.published_at]
     wanted = [one for one in published if number is None or one.number == number]
     if not wanted and number is None and versions:
         return redirect("calendar-draft", pk)  # never published yet
     if not wanted:
-        raise NotSeen(_("没有找到这个版本。"))
-    context = shown(wanted[0], asked_year(request)) | {
+        raise NotSeen(_("没有找到这个日历或版本。"))
+    version = calendars.made_whole(wanted[0])
+    context = shown(version, asked_year(request)) | {
         "year_url": request.path,
         "versions": published,
         "in_force": published[0],
         "draft": next((one for one in versions if not one.published_at), None),
-        "can_edit": may_edit(request, found),
-        "untaken": calendar_drafts.untaken_years(wanted[0]) if wanted[0] == published[0] else [],
+        "can_edit": may_edit(request, version.calendar),
+        "untaken": calendar_drafts.untaken_years(version) if version == published[0] else [],
     }
     return render(request, "shimao_service/calendars/calendar.html", context)
 
 
 def shown(version: CalendarVersion, year: int) -> dict[str, Any]:
-    """What the year's view needs, of a version or of a draft."""
-    read = calendars.read(version)
-    days = {day.date: day for day in version.days.all()}
+    """What the year's view needs, of a version that is whole."""
+    read, days = calendars.read(version), calendars.days_of(version)
     return {
         "calendar": version.calendar,
         "version": version,
@@ -145,12 +147,13 @@ def shown(version: CalendarVersion, year: int) -> dict[str, Any]:
 def new(request: HttpRequest) -> HttpResponse:
     form = NewCalendarForm(request.POST or None, initial={"timezone": "Asia/Shanghai"})
     if request.method == "POST" and form.is_valid():
-        typed = form.cleaned_data
-        made = calendar_drafts.create(
-            code=typed["code"], name=typed["name"], timezone=typed["timezone"], now=timezone.now()
-        )
-        messages.success(request, _("已按公司默认日历建立草稿，修改后请发布。"))
-        return redirect("calendar-draft", made.pk)
+        try:
+            made = calendar_drafts.create(**form.cleaned_data, now=timezone.now())
+        except Invalid as refusal:
+            form.take(refusal)
+        else:
+            messages.success(request, _("已按公司默认日历建立草稿，修改后请发布。"))
+            return redirect("calendar-draft", made.pk)
     return render(request, "shimao_service/calendars/new.html", {"form": form}, status=status_of(form))
 
 
@@ -172,36 +175,34 @@ def draft_page(request: HttpRequest, calendar: WorkCalendar, **bound: Any) -> Ht
 
     After a ``Stale`` the refused form shows the new count of edits, so that saving once more is a decision.
     """
-    row = calendar.versions.select_related("calendar").filter(published_at=None).first()
-    if row is None:
+    latest = list(calendars.whole(calendar.versions.order_by("-number"))[:2])
+    if not latest or latest[0].published_at:
         raise Conflict(_("这个日历没有草稿：可能刚被发布或放弃，请重新打开日历。"))
+    row, base = latest[0], latest[1] if len(latest) > 1 else None
     context = shown(row, asked_year(request))
     forms = {
         "week_form": WeekForm.of(context["read"], row.edits),
         "day_form": DayForm(initial={"edits": row.edits}),
-        "publish_form": PublishForm(initial={"edits": row.edits}, can_recompute=_recomputes(calendar)),
+        "publish_form": PublishForm(initial={"edits": row.edits}, can_recompute=bool(calendars.change and base)),
     } | bound
-    base = calendar.versions.filter(published_at__isnull=False).order_by("-number").first()
     context |= forms | {
         "year_url": reverse("calendar-draft", args=[calendar.pk]),
         "edits": row.edits,
         "base": base,
-        "changes": changes_of(base, row) if base else [],
+        "changes": changes_of(base, context) if base else [],
         "own": [each for each in context["days"].values() if each.origin == Origin.OWN],
         "untaken": calendar_drafts.untaken_years(row),
     }
     return render(request, "shimao_service/calendars/draft.html", context, status=status_of(*bound.values()))
 
 
-def _recomputes(calendar: WorkCalendar) -> bool:
+def changes_of(base: CalendarVersion, draft: dict[str, Any]) -> list[str]:
+    return calendar_words.changes(calendars.read(base), draft["read"], calendars.days_of(base), draft["days"])
+
+
+def recomputes(calendar: WorkCalendar) -> bool:
     """Whether open requests can be taken along: somebody counts them, and there is an older version to come from."""
     return calendars.change is not None and calendar.versions.filter(published_at__isnull=False).exists()
-
-
-def changes_of(base: CalendarVersion, row: CalendarVersion) -> list[str]:
-    was: dict[Any, CalendarDay] = {day.date: day for day in base.days.all()}
-    will: dict[Any, CalendarDay] = {day.date: day for day in row.days.all()}
-    return calendar_words.changes(calendars.read(base), calendars.read(row), was, will)
 
 
 def attempt(
@@ -290,7 +291,7 @@ def discard(request: HttpRequest, pk: int) -> HttpResponse:
 def publish(request: HttpRequest, pk: int) -> HttpResponse:
     """In force at once for new requests; for open ones a preview is made first, where that was chosen."""
     calendar = edited(request, pk)
-    form = PublishForm(request.POST, can_recompute=_recomputes(calendar))
+    form = PublishForm(request.POST, can_recompute=recomputes(calendar))
     now, user = timezone.now(), cast(User, request.user)
     done: list[CalendarVersion] = []
     refused = attempt(

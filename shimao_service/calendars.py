@@ -11,9 +11,11 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Protocol
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import IntegrityError, transaction
 from django.db.backends.postgresql.psycopg_any import NumericRange
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import JSONObject
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as N_
@@ -94,29 +96,61 @@ def register_change(start: Change) -> None:
 
 @lru_cache(maxsize=512)
 def load(version_id: int) -> Calendar:
-    """The calendar of a published version. Raises ``CalendarVersion.DoesNotExist``."""
-    return read(CalendarVersion.objects.select_related("calendar").get(pk=version_id))
+    """The calendar of a published version, in one query. Raises ``CalendarVersion.DoesNotExist``."""
+    return read(whole(CalendarVersion.objects.filter(pk=version_id)).get())
+
+
+def whole(versions: QuerySet[CalendarVersion]) -> QuerySet[CalendarVersion]:
+    """Versions with their calendar, spans, days and years, all in one query."""
+    spans = CalendarSpan.objects.filter(version=OuterRef("pk")).values(
+        row=JSONObject(use="use", weekday="weekday", date="date", first="minutes__startswith", last="minutes__endswith")
+    )
+    days = CalendarDay.objects.filter(version=OuterRef("pk")).order_by("date")
+    years = CalendarYear.objects.filter(version=OuterRef("pk"))
+    return versions.select_related("calendar").annotate(
+        span_rows=ArraySubquery(spans),
+        day_rows=ArraySubquery(
+            days.values(
+                row=JSONObject(date="date", is_off="is_off", name="name", origin="origin", is_unserved="is_unserved")
+            )
+        ),
+        year_rows=ArraySubquery(years.values(row=JSONObject(year="year", is_estimate="is_estimate"))),
+    )
+
+
+def made_whole(version: CalendarVersion) -> Any:
+    """The version with its rows: asked now, unless :func:`whole` brought them."""
+    if hasattr(version, "span_rows"):
+        return version
+    return whole(CalendarVersion.objects.filter(pk=version.pk)).get()
+
+
+def days_of(version: CalendarVersion) -> dict[date, CalendarDay]:
+    """The special days of a version, in order."""
+    rows = made_whole(version).day_rows
+    days = [CalendarDay(**row | {"date": date.fromisoformat(row["date"]), "version": version}) for row in rows]
+    return {day.date: day for day in days}
 
 
 def read(version: CalendarVersion) -> Calendar:
     """The calendar of any version, drafts included; not kept."""
+    version = made_whole(version)
     weekly: dict[str, dict[int, list[tuple[int, int]]]] = {SERVICE: defaultdict(list), WORKING: defaultdict(list)}
     special: dict[tuple[str, date], list[tuple[int, int]]] = defaultdict(list)
-    for use, weekday, day, minutes in version.spans.values_list("use", "weekday", "date", "minutes"):
-        measure = _MEASURE[Use(use)]
-        span = (minutes.lower, minutes.upper)
-        if weekday is not None:
-            weekly[measure][weekday].append(span)
+    for row in version.span_rows:  # type: ignore[attr-defined]
+        measure, span = _MEASURE[Use(row["use"])], (row["first"], row["last"])
+        if row["weekday"] is not None:
+            weekly[measure][row["weekday"]].append(span)
         else:
-            special[(measure, day)].append(span)
+            special[(measure, date.fromisoformat(row["date"]))].append(span)
     if not version.serves_holidays:
         weekly[SERVICE].setdefault(HOLIDAY, [])
     days: dict[date, Day] = {}
-    for day, is_off, name, is_unserved in version.days.values_list("date", "is_off", "name", "is_unserved"):
-        days[day] = Day(is_off, name)
-        if is_unserved:
+    for day, found in days_of(version).items():
+        days[day] = Day(found.is_off, found.name)
+        if found.is_unserved:
             special[(SERVICE, day)] = []
-    years = dict(version.years.values_list("year", "is_estimate"))
+    years = {row["year"]: row["is_estimate"] for row in version.year_rows}  # type: ignore[attr-defined]
     return Calendar(
         timezone=version.calendar.timezone,
         service={weekday: tuple(sorted(spans)) for weekday, spans in weekly[SERVICE].items()},

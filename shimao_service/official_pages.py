@@ -33,7 +33,7 @@ def years(request: HttpRequest) -> HttpResponse:
 
 
 def years_page(request: HttpRequest, form: YearFileForm) -> HttpResponse:
-    default = calendars.current_version().calendar
+    default = WorkCalendar.objects.filter(is_default=True).first() or calendars.ensure_default().calendar
     rows = OfficialYear.objects.select_related("updated_by").prefetch_related("days").order_by("-year")
     counted = [
         {

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _l
 
 from shimao_service import phones
 from shimao_service.exceptions import Invalid, Refusal
+from shimao_service.models import WorkCalendar
 from staff.models import Clause, Department, Employee, Project, RegulationVersion, Role
 from staff.permissions import Permission as P
 
@@ -146,6 +147,8 @@ class ProjectForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
+        published = WorkCalendar.objects.filter(versions__published_at__isnull=False).distinct()
+        self.fields["calendar"].queryset = published  # type: ignore[attr-defined]
         self.fields["calendar"].empty_label = _l("公司默认日历")  # type: ignore[attr-defined]
 
     def clean_service_phone(self) -> str:
