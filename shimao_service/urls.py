@@ -7,7 +7,7 @@ from django.urls import include, path
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from shimao_service import health, inbox, operations
+from shimao_service import health, inbox, operations, preferences
 
 # One way in: the admin's own form knows neither our rate limits nor who left.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -27,6 +27,7 @@ urlpatterns = [
     path("inbox/mail/", operations.mail_page, name="demo-mail"),
     path("calendars/", include("shimao_service.calendar_urls")),
     path("channels/", include("shimao_service.outlet_urls")),
+    path("me/notices/", preferences.preferences, name="my-notices"),
     path("imports/", include("shimao_service.imports.urls")),
     path("", include("staff.urls")),
     path("", include("tickets.urls")),
