@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tickets import deadlines
+from tickets.circumstances import Around, Referred
 from tickets.demo.words import URGE_ANSWERS, URGES
 from tickets.escalation_steps import Step, is_ordinary, moment_of, opening
 from tickets.presets import STEPS
@@ -102,6 +103,17 @@ def escalate(story: Story, clocks: list[deadlines.ClockState]) -> list[tuple[Any
             _insert(story, at, Verb.ESCALATE, SYSTEM, "", data, quiet=True)
             rows.append((state.round, state.name, step.code, due, at))
     return rows
+
+
+def around(story: Story, escalations: list, urges: list, referral: tuple[Any, ...] | None) -> Around:
+    """What the schedule asks about, of the present round. Urges have no ids yet: their order will do."""
+    number = story.row.round
+    return Around(
+        pauses=tuple(deadlines.pauses_of(story.history, number)),
+        risen=frozenset((clock, step) for round_, clock, step, _due, _at in escalations if round_ == number),
+        urges=tuple((index, urge[6]) for index, urge in enumerate(urges) if urge[9] is None),
+        referral=Referred(referral[2], referral[3], is_replied=False) if referral else None,
+    )
 
 
 def _told(story: Story, rung: str, at: datetime) -> tuple[str, list[str]]:

@@ -465,7 +465,8 @@ class Story:
         pressure.renumber(self)
         if row.status not in FINAL:
             row.due_at = deadlines.next_due(clocks, row.round)
-            row.remind_at = schedule.next_at(row, None if remind_past else self.now, clocks=clocks)
+            around = pressure.around(self, escalations, urges, referral)
+            row.remind_at = schedule.next_at(row, None if remind_past else self.now, clocks=clocks, around=around)
         values = vars(row)
         tables.ticket.add(*[values[name] for name in _COLUMNS])
         # Nine of ten rows are events: written out, they take half the time of a row by the general way.
