@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import IntegrityError, transaction
 from django.db.backends.postgresql.psycopg_any import NumericRange
-from django.db.models import OuterRef, ProtectedError
+from django.db.models import OuterRef, ProtectedError, QuerySet
 from django.db.models.functions import JSONObject
 from django.utils.translation import gettext as _
 
@@ -95,11 +95,12 @@ def open_draft(calendar: WorkCalendar, *, now: datetime) -> CalendarVersion:
 def _copy(source: CalendarVersion, draft: CalendarVersion) -> None:
     draft.serves_holidays = source.serves_holidays
     draft.save(update_fields=["serves_holidays"])
-    for rows in (source.spans.all(), source.days.all(), source.years.all()):
+    every: tuple[QuerySet[Any], ...] = (source.spans.all(), source.days.all(), source.years.all())
+    for rows in every:
         copies = list(rows)
         for row in copies:
             row.pk, row.version = None, draft
-        rows.model.objects.bulk_create(copies)
+        rows.model._default_manager.bulk_create(copies)
 
 
 @_on_draft
