@@ -4,7 +4,7 @@
 * :class:`NotSent`: surely not sent, and worth another try;
 * :class:`Refused`: surely not sent, and another try would end the same;
 * :class:`Later`: it was not even tried, because this receiver has had enough for now; no attempt is counted;
-* anything else: nobody can know, so nobody sends it again by itself.
+* :class:`Uncertain`, and anything else: nobody can know, so nobody sends it again by itself.
 """
 
 from __future__ import annotations
@@ -34,11 +34,17 @@ class Refused(Exception):
 
 
 class Later(Exception):
-    """Not tried: the letter must wait until ``until`` (aware), and that is no attempt of its own."""
+    """Not tried: the letter must wait until ``until`` (aware), and that is no attempt of its own. ``reason`` is for
+    operations."""
 
-    def __init__(self, until: datetime) -> None:
+    def __init__(self, until: datetime, reason: str = "") -> None:
         super().__init__(until)
         self.until = until
+        self.reason = reason
+
+
+class Uncertain(Exception):
+    """It may have arrived. The text is for operations."""
 
 
 @dataclass(frozen=True, slots=True)

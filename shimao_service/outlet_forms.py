@@ -64,9 +64,16 @@ class OutletForm(forms.Form):
             company = [(COMPANY, _("全公司"))] if reach.everywhere else []
             self.fields["scope"].choices = [*company, *reach.scopes.items()]  # type: ignore[attr-defined]
         if kind == OutletKind.WEBHOOK:
+            self.fields["name"].help_text = _("如“集团数据平台”，出现在发送记录里。")
             self.fields["per_minute"].help_text = _("超出的自动排到下一分钟。")
             if not outlet:
                 self.fields["per_minute"].initial = 120
+        if not outlet:
+            self.fields["topics"].initial = [topic.code for topic in self.offered if channel in topic.suggested_for]
+
+    def topic_rows(self) -> list[tuple[Any, outlets.Topic]]:
+        """Each checkbox beside its topic, for the page."""
+        return [(box.tag(), topic) for box, topic in zip(self["topics"], self.offered, strict=True)]
 
     @property
     def _topics_field(self) -> forms.MultipleChoiceField:

@@ -34,18 +34,18 @@ HOW_TO: dict[str, list[Any]] = {
     OutletKind.WECOM: [
         gettext_lazy("在企业微信里打开要接收通知的群，点右上角“…”。"),
         gettext_lazy("选“消息推送”（旧版叫“群机器人”），点“添加”，起个名字，如“客服工单”。"),
-        gettext_lazy("复制显示的 Webhook 地址，粘贴到下面。外部群不能添加。"),
+        gettext_lazy("复制显示的 Webhook 地址，粘贴到“机器人地址”。外部群不能添加。"),
     ],
     OutletKind.DINGTALK: [
         gettext_lazy("在钉钉电脑版打开要接收通知的群，点右上角“群设置”，选“机器人”。"),
-        gettext_lazy("添加“自定义”机器人，安全设置勾选“加签”，把 SEC 开头的密钥填到下面。"),
+        gettext_lazy("添加“自定义”机器人，安全设置勾选“加签”，把 SEC 开头的密钥填到“加签密钥”。"),
         gettext_lazy("也可以选“自定义关键词”，关键词填“工单”：每条消息都带有这两个字。"),
-        gettext_lazy("完成后复制 Webhook 地址，粘贴到下面。"),
+        gettext_lazy("完成后复制 Webhook 地址，粘贴到“机器人地址”。"),
     ],
     OutletKind.FEISHU: [
         gettext_lazy("在飞书打开要接收通知的群，点右上角“…”，选“设置”，再选“群机器人”。"),
-        gettext_lazy("添加“自定义机器人”，起个名字，复制 Webhook 地址，粘贴到下面。"),
-        gettext_lazy("安全设置建议勾选“签名校验”，并把密钥填到下面；或用关键词“工单”。"),
+        gettext_lazy("添加“自定义机器人”，起个名字，复制 Webhook 地址，粘贴到“机器人地址”。"),
+        gettext_lazy("安全设置建议勾选“签名校验”，并把密钥填到“加签密钥”；或用关键词“工单”。"),
     ],
     OutletKind.APPRISE: [
         gettext_lazy("其他聊天或推送工具，按 Apprise 的地址格式填写，如 slack://、tgram://、ntfys://。"),
@@ -80,6 +80,12 @@ def kinds_for(reach: Reach) -> list[dict[str, Any]]:
     """The kinds this person may add; what goes to other systems is the company's to decide."""
     kinds = [kind for kind in OutletKind if reach.everywhere or kind != OutletKind.WEBHOOK]
     return [{"code": kind.value, "label": kind.label, "icon": ICONS[kind]} for kind in kinds]
+
+
+def kind_words(kind: str) -> str:
+    """The kind's label inside a Chinese sentence: a Latin word stands apart."""
+    label = str(OutletKind(kind).label)
+    return f" {label}" if label.isascii() else label
 
 
 # --- looking --------------------------------------------------------------------------------------
@@ -204,7 +210,7 @@ def _form_page(request: HttpRequest, form: OutletForm, kind: str, outlet: Outlet
         "outlet": outlet,
         "kind": OutletKind(kind),
         "steps": HOW_TO[kind],
-        "chosen": form["topics"].value() or [],
+        "title": (_("修改%(kind)s") if outlet else _("添加%(kind)s")) % {"kind": kind_words(kind)},
     }
     status = 400 if form.is_bound and not form.is_valid() else 200
     return render(request, "shimao_service/outlets/form.html", context, status=status)

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from shimao_service import outbox, rates
-from shimao_service.channels import Later, Letter, NotSent, Refused
+from shimao_service.channels import Later, Letter, NotSent, Refused, Uncertain
 from shimao_service.exceptions import Conflict, Invalid, TooMany
 from shimao_service.models import Attempt, Notice, NoticeStatus, Outlet, OutletKind, User, Verdict
 
@@ -34,10 +34,6 @@ TESTS_A_MINUTE = 3
 KEEP_ATTEMPTS = timedelta(days=90)
 EXCERPT = 500
 WAITING = (NoticeStatus.PENDING, NoticeStatus.SENDING)
-
-
-class Lost(Exception):
-    """The letter may have arrived: its text is for operations and names no address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +55,8 @@ class Topic:
     label: Any
     help: Any = ""
     channels: tuple[str, ...] = ("robot", "webhook")
+    # Ticked at first in the form of a new one.
+    suggested_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +296,7 @@ class OutletChannel:
     def __init__(self, clock: Callable[[], datetime] = timezone.now) -> None:
         self._clock = clock
         # Until when an outlet takes nothing more: the rest of a batch need not ask again.
-        self._later: dict[str, datetime] = {}
+        self._later: dict[str, tuple[datetime, str]] = {}
 
     def open(self) -> None:
         """Every letter has a line of its own."""
@@ -308,9 +306,9 @@ class OutletChannel:
 
     def send(self, letter: Letter) -> None:
         now = self._clock()
-        later = self._later.get(letter.address)
-        if later and later > now:
-            raise Later(later)
+        later, reason = self._later.get(letter.address, (now, ""))
+        if later > now:
+            raise Later(later, reason)
         outlet = Outlet.objects.filter(pk=int(letter.address)).first()
         if outlet is None:
             raise Refused(_("渠道已删除。"))
@@ -318,18 +316,20 @@ class OutletChannel:
         outcome = attempt(outlet, letter)
         record(outlet, outcome, now=now, notice_id=letter.notice_id or None)
         if outcome.verdict in (Verdict.NOT_SENT, Verdict.UNCERTAIN):
-            self._later[letter.address] = now + REST
+            self._later[letter.address] = (now + REST, outcome.answer)
         _raise_for(outcome)
 
     def _wait_for_turn(self, outlet: Outlet, address: str, now: datetime) -> None:
         """Raise ``Later`` while it is paused, rests after a failure, or has had enough for this minute."""
-        later = None if outlet.is_active else now + LOOK_AGAIN
-        if later is None and outlet.rests_until and outlet.rests_until > now:
-            later = outlet.rests_until
-        later = later or rates.take(outlet.recipient, limit=outlet.per_minute, now=now)
-        if later:
-            self._later[address] = later
-            raise Later(later)
+        later, reason = now + LOOK_AGAIN, _("渠道已停用，启用后再发。")
+        if outlet.is_active:
+            later, reason = outlet.rests_until or now, outlet.failure
+        if later <= now:
+            later = rates.take(outlet.recipient, limit=outlet.per_minute, now=now) or now
+            reason = _("发送频率已到上限，稍后再发。")
+        if later > now:
+            self._later[address] = (later, reason)
+            raise Later(later, reason)
 
 
 def _raise_for(outcome: Outcome) -> None:
@@ -338,7 +338,7 @@ def _raise_for(outcome: Outcome) -> None:
     if outcome.verdict == Verdict.REFUSED:
         raise Refused(outcome.answer)
     if outcome.verdict == Verdict.UNCERTAIN:
-        raise Lost(outcome.answer)
+        raise Uncertain(outcome.answer)
 
 
 def ids_as_addresses(ids: Collection[int]) -> dict[int, str]:

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from shimao_service import channels, outbox
-from shimao_service.channels import Letter, NotSent, Refused
+from shimao_service.channels import Letter, NotSent, Refused, Uncertain
 
 SMS = "sms"
 NEEDED = ("secret_id", "secret_key", "app_id", "sign", "template")
@@ -30,10 +30,6 @@ NOT_NOW = (
 )  # fmt: skip
 # What the operator would refuse again: the number, the words, the template.
 NEVER = ("InvalidParameter", "FailedOperation", "MissingParameter", "UnsupportedOperation", "InvalidParameterValue")
-
-
-class Uncertain(Exception):
-    """The operator may have taken it."""
 
 
 def is_configured() -> bool:

@@ -25,15 +25,15 @@ from tickets.statuses import FINAL, GRADES, Kind, Oversight, Rung, Status, Urgen
 OUTWARD = ("robot", "webhook")
 
 TOPICS = [
-    Topic("critical", gettext_lazy("特急"), gettext_lazy("登记为特急，或改为特急")),
-    Topic("escalated", gettext_lazy("超时升级"), gettext_lazy("临近或超过时限，逐级提醒时")),
-    Topic("overseen", gettext_lazy("督办"), gettext_lazy("转为经理督办时")),
-    Topic("collective", gettext_lazy("群诉"), gettext_lazy("三户以上反映同一件事，或登记为群诉")),
+    Topic("critical", gettext_lazy("特急"), gettext_lazy("登记为特急，或改为特急"), OUTWARD, ("robot",)),
+    Topic("escalated", gettext_lazy("超时升级"), gettext_lazy("临近或超过时限，逐级提醒时"), OUTWARD, ("robot",)),
+    Topic("overseen", gettext_lazy("督办"), gettext_lazy("转为经理督办时"), OUTWARD, ("robot",)),
+    Topic("collective", gettext_lazy("群诉"), gettext_lazy("三户以上反映同一件事，或登记为群诉"), OUTWARD, ("robot",)),
     Topic("registered", gettext_lazy("新工单"), gettext_lazy("每一件新登记的工单")),
     Topic("urged", gettext_lazy("催单与催办"), gettext_lazy("业主催单、同事催办时")),
     Topic("reopened", gettext_lazy("重新办理"), gettext_lazy("业主不满意或问题未解决时")),
     Topic("closed", gettext_lazy("办结与作废"), gettext_lazy("走完五个步骤，或已作废")),
-    Topic("moved", gettext_lazy("每次进展"), gettext_lazy("状态每次变化，供其他系统同步"), ("webhook",)),
+    Topic("moved", gettext_lazy("每次进展"), gettext_lazy("状态每次变化，供其他系统同步"), ("webhook",), ("webhook",)),
 ]  # fmt: skip
 
 KINDS = {f"group_{topic.code}": topic.label for topic in TOPICS}

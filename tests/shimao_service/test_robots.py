@@ -14,9 +14,9 @@ import pytest
 import time_machine
 
 from shimao_service import outlets, rates, robots
-from shimao_service.channels import Later, NotSent, Refused
+from shimao_service.channels import Later, NotSent, Refused, Uncertain
 from shimao_service.models import Attempt, Outlet, OutletKind, OutletMinute, Verdict
-from shimao_service.outlets import Lost, OutletChannel
+from shimao_service.outlets import OutletChannel
 from tests.shimao_service import web_server
 from tests.shimao_service.notices import NOW
 from tests.shimao_service.outlets import (
@@ -105,14 +105,14 @@ def test_other_tools_are_reached_by_their_apprise_address(server):
         (OutletKind.DINGTALK, {"errcode": 130101, "errmsg": "send too fast"}, NotSent),
         (OutletKind.FEISHU, {"code": 19021, "msg": "sign match fail"}, Refused),
         (OutletKind.FEISHU, {"code": 11232, "msg": "frequency limited"}, NotSent),
-        (OutletKind.WECOM, (200, "<html>请登录上网认证</html>"), Lost),
-        (OutletKind.WECOM, (200, '["errcode"]'), Lost),
+        (OutletKind.WECOM, (200, "<html>请登录上网认证</html>"), Uncertain),
+        (OutletKind.WECOM, (200, '["errcode"]'), Uncertain),
         (OutletKind.WECOM, (500, "oops"), NotSent),
         (OutletKind.WECOM, (429, "slow down"), NotSent),
-        (OutletKind.WECOM, (504, "gateway"), Lost),
+        (OutletKind.WECOM, (504, "gateway"), Uncertain),
         (OutletKind.WECOM, (404, "gone"), Refused),
         (OutletKind.WECOM, (302, "", {"Location": "http://169.254.169.254/"}), Refused),
-        (OutletKind.WECOM, None, Lost),
+        (OutletKind.WECOM, None, Uncertain),
     ],
 )
 def test_an_answer_is_taken_at_its_word(server, kind, answer, error):
@@ -124,14 +124,14 @@ def test_an_answer_is_taken_at_its_word(server, kind, answer, error):
 
 def test_silence_after_the_letter_left_is_uncertain(server):
     server.stalls = True
-    with pytest.raises(Lost):
+    with pytest.raises(Uncertain):
         send(outlet())
     assert Attempt.objects.get().verdict == Verdict.UNCERTAIN
 
 
 def test_an_answer_that_never_ends_is_cut_off(server):
     server.drips = True
-    with pytest.raises(Lost):
+    with pytest.raises(Uncertain):
         send(outlet())
 
 
@@ -171,7 +171,7 @@ def test_every_try_is_logged_with_its_answer(server):
 @pytest.mark.parametrize("answer", [(400, f"bad key {KEY} at {WECOM}"), (200, f"<a href='{WECOM}'>{KEY}</a>"), None])
 def test_no_key_in_errors_attempts_or_logs(server, caplog, answer):
     server.says(answer)
-    with caplog.at_level(logging.DEBUG), pytest.raises((Refused, Lost)) as raised:
+    with caplog.at_level(logging.DEBUG), pytest.raises((Refused, Uncertain)) as raised:
         send(outlet())
     robot = Outlet.objects.get()
     assert KEY not in str(raised.value)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from shimao_service import channels, outbox, sms
-from shimao_service.channels import Letter, NotSent, Refused
+from shimao_service.channels import Letter, NotSent, Refused, Uncertain
 
 CONFIGURED = {
     "secret_id": "AKIDxxxx", "secret_key": "hush", "app_id": "1400006666", "sign": "世茂物业", "template": "1110",
@@ -65,11 +65,11 @@ def test_the_template_s_variables_are_filled_in_the_order_of_the_settings(settin
         ("FailedOperation.InsufficientBalanceInSmsPackage", NotSent),
         ("FailedOperation.PhoneNumberInBlacklist", Refused),
         ("InvalidParameterValue.IncorrectPhoneNumber", Refused),
-        ("", sms.Uncertain),
+        ("", Uncertain),
         (LibraryError("AuthFailure.SecretIdNotFound"), NotSent),
         (LibraryError("RequestLimitExceeded"), NotSent),
-        (LibraryError("ClientNetworkError"), sms.Uncertain),
-        (TimeoutError("read"), sms.Uncertain),
+        (LibraryError("ClientNetworkError"), Uncertain),
+        (TimeoutError("read"), Uncertain),
     ],
 )
 def test_the_operator_s_word_is_taken_and_the_number_kept_quiet(answer, error):

@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from shimao_service import lines, webhooks
-from shimao_service.channels import NotSent, Refused
+from shimao_service.channels import NotSent, Refused, Uncertain
 from shimao_service.models import Attempt, Outlet, OutletKind, Verdict
-from shimao_service.outlets import Lost, OutletChannel
+from shimao_service.outlets import OutletChannel
 from tests.shimao_service import web_server
 from tests.shimao_service.notices import NOW
 from tests.shimao_service.outlets import HASTY, at_home, be_hasty, letter, outlet
@@ -75,8 +75,8 @@ def test_a_letter_in_plain_words_is_wrapped(server):
     ("answer", "error"),
     [
         ((500, "no"), NotSent), ((503, "busy"), NotSent), ((429, "slow"), NotSent), ((408, ""), NotSent),
-        ((504, ""), Lost), ((401, "who"), Refused), ((404, ""), Refused), ((410, ""), Refused),
-        ((301, "", {"Location": "http://127.0.0.1/"}), Refused), (None, Lost),
+        ((504, ""), Uncertain), ((401, "who"), Refused), ((404, ""), Refused), ((410, ""), Refused),
+        ((301, "", {"Location": "http://127.0.0.1/"}), Refused), (None, Uncertain),
     ],
 )  # fmt: skip
 def test_only_a_2xx_is_a_yes(server, answer, error):
@@ -96,13 +96,13 @@ def test_any_2xx_is_a_yes(server, status):
 
 def test_silence_is_uncertain(server):
     server.stalls = True
-    with pytest.raises(Lost, match="应答"):
+    with pytest.raises(Uncertain, match="应答"):
         send(webhook(server.url))
 
 
 def test_an_endless_answer_is_cut_off(server):
     server.drips = True
-    with pytest.raises(Lost):
+    with pytest.raises(Uncertain):
         send(webhook(server.url))
 
 
