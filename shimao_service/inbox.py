@@ -48,7 +48,7 @@ SELECT (SELECT least(count(DISTINCT CASE WHEN about = '' THEN id::text ELSE kind
 def counts(viewer: Any) -> dict[str, Any]:
     """For the frame of every page, in one query: lines not read, what must be acknowledged, and for how long
     reminders stand still."""
-    values = {
+    values: dict[str, Any] = {
         "reader": f"user:{viewer.user.pk}", "count_to": COUNT_TO, "counted": COUNTED, "alarms": ALARMS,
         "beat": health.HEARTBEAT,
     }  # fmt: skip

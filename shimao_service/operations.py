@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import email
 import email.policy
-from collections.abc import Callable, Mapping
-from datetime import UTC
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Count, Min
+from django.db.models import Count, Max, Min, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -25,11 +26,14 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from shimao_service import delivery, health, outbox
+from shimao_service.channels import CHANNELS
 from shimao_service.exceptions import Forbidden, NotSeen
-from shimao_service.looks import moment_words
 from shimao_service.models import Notice, NoticeStatus, User
+from shimao_service.models.notice import INBOX
 
 SHOWN = 100
+HELD_SHOWN = 20
+LATE = timedelta(minutes=2)
 MAILS_SHOWN = 50
 
 
@@ -51,10 +55,13 @@ def operators_only(may: Callable[[Any], bool]) -> Callable[[Any], Any]:
 @operators_only(health.may_see_notices)
 def outbox_page(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    waiting = Notice.objects.filter(status__in=[NoticeStatus.PENDING, NoticeStatus.SENDING]).values("channel")
-    queues = waiting.annotate(count=Count("id"), oldest=Min("created_at")).order_by("channel")
+    channels = queues(now)
     context = {
-        "queues": [_queue(queue) for queue in queues],
+        "channels": channels,
+        "waiting": sum(channel.waiting for channel in channels),
+        "late": sum(channel.late for channel in channels),
+        "sent": sum(channel.sent for channel in channels),
+        "held": held_back(now),
         "uncertain": _rows(NoticeStatus.UNCERTAIN),
         "dead": _rows(NoticeStatus.DEAD),
         "heartbeat": health.last_tick(),
@@ -65,10 +72,60 @@ def outbox_page(request: HttpRequest) -> HttpResponse:
     return render(request, "shimao_service/outbox.html", context)
 
 
-def _queue(queue: Mapping[str, Any]) -> dict[str, Any]:
-    label = _("等待发送：%(channel)s") % {"channel": channel_name(queue["channel"])}
-    oldest = moment_words(timezone.localtime(queue["oldest"]), timezone.localtime())
-    return {"label": label, "count": queue["count"], "hint": _("最早 %(time)s") % {"time": oldest}}
+@dataclass(slots=True)
+class Queue:
+    """One channel: how much waits, since when, and what left in the last hour."""
+
+    channel: str
+    waiting: int = 0
+    # Due for longer than a run takes and still here: something is wrong, or there is too much of it.
+    late: int = 0
+    # Put off on purpose: for company, for the end of quiet hours, after a failure.
+    resting: int = 0
+    oldest: datetime | None = None
+    sending: int = 0
+    sent: int = 0
+
+    @property
+    def name(self) -> str:
+        return channel_name(self.channel)
+
+
+def queues(now: datetime) -> list[Queue]:
+    """Every channel that is there or has something waiting; two queries, both by index."""
+    found = {name: Queue(name) for name in CHANNELS}
+    waiting = Notice.objects.filter(status__in=[NoticeStatus.PENDING, NoticeStatus.SENDING]).values("channel")
+    rows = waiting.annotate(
+        count=Count("id"),
+        is_sending=Count("id", filter=Q(status=NoticeStatus.SENDING)),
+        is_late=Count("id", filter=Q(next_attempt_at__lt=now - LATE)),
+        is_resting=Count("id", filter=Q(next_attempt_at__gt=now)),
+        oldest=Min("created_at"),
+    )
+    for row in rows.order_by("channel"):
+        queue = found.setdefault(row["channel"], Queue(row["channel"]))
+        queue.waiting, queue.sending, queue.late = row["count"], row["is_sending"], row["is_late"]
+        queue.resting, queue.oldest = row["is_resting"], row["oldest"]
+    left = Notice.objects.filter(status=NoticeStatus.SENT, sent_at__gte=now - timedelta(hours=1))
+    left = left.exclude(channel=INBOX).filter(folded_into=None)
+    for channel, count in left.values_list("channel").annotate(count=Count("id")).order_by("channel"):
+        found.setdefault(channel, Queue(channel)).sent = count
+    return list(found.values())
+
+
+def held_back(now: datetime) -> list[dict[str, Any]]:
+    """Receivers whose letters wait because something went wrong with them, the longest queue first."""
+    pending = Notice.objects.filter(status=NoticeStatus.PENDING).exclude(error="")
+    rows = list(
+        pending.values("channel", "recipient")
+        .annotate(count=Count("id"), until=Min("next_attempt_at"), attempts=Max("attempts"), error=Max("error"))
+        .order_by("-count", "recipient")[:HELD_SHOWN]
+    )
+    names = outbox.names({row["recipient"] for row in rows})
+    return [
+        row | {"channel": channel_name(row["channel"]), "reader": names.get(row["recipient"], _("未知收件人"))}
+        for row in rows
+    ]
 
 
 @require_POST
@@ -122,7 +179,9 @@ def _rows(status: str) -> dict[str, Any]:
 
 
 def channel_name(channel: str) -> str:
-    return {"inbox": _("站内消息"), "email": _("邮件")}.get(channel, channel)
+    return {
+        "inbox": _("站内消息"), "email": _("邮件"), "sms": _("短信"), "robot": _("群机器人"), "webhook": _("Webhook"),
+    }.get(channel, channel)  # fmt: skip
 
 
 # --- the demo's mail -----------------------------------------------------------------------------

@@ -54,6 +54,10 @@ def register() -> None:
             lambda viewer: viewer.can_any((P.OWNER_LOOKUP, P.ESTATE_MANAGE)), order=65,
         ),
         NavItem(
+            gettext_lazy("通知记录"), "sent-notices", "mail", lambda viewer: viewer.can(P.NOTICE_VIEW),
+            group=gettext_lazy("管理"), order=945,
+        ),
+        NavItem(
             gettext_lazy("时限标准"), "terms", "clock-check", lambda viewer: viewer.can(P.TERMS_MANAGE),
             group=gettext_lazy("管理"), order=140,
         ),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from shimao_service.exceptions import Forbidden, Invalid, NotSeen
+from staff.permissions import Permission
 from tickets import contacts, links, presence, timeline
 from tickets.casefile import CaseFile, seen_ticket
 from tickets.forms import FORMS
@@ -35,7 +36,13 @@ def open_case(request: HttpRequest, number: str) -> CaseFile:
 
 def page_context(case: CaseFile) -> dict[str, Any]:
     reply = FORMS[case.reply_verb](ticket=case.ticket, viewer=case.viewer) if case.reply_verb else None
-    return {"case": case, "ticket": case.ticket, "reply": reply, "reason": contacts.reason_for(case.ticket)}
+    return {
+        "case": case,
+        "ticket": case.ticket,
+        "reply": reply,
+        "reason": contacts.reason_for(case.ticket),
+        "may_see_notices": case.viewer.can(Permission.NOTICE_VIEW, case.ticket.project_id),
+    }
 
 
 @require_safe
