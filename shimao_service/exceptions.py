@@ -7,11 +7,14 @@ they let through is rendered here.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
@@ -121,6 +124,36 @@ class RefusalMiddleware:
         if isinstance(exception, PermissionDenied):
             return refusal_response(request, Forbidden(_("您没有做这件事的权限。如有需要，请联系主管。")))
         return None
+
+
+# What a database that restarts, is gone or has to choose between two raises: the same call may work in a moment.
+PASSING = (OperationalError, InterfaceError)
+TRY_AGAIN_AFTER = 5
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """What nobody foresaw: 500. While the database is away: 503, ``unavailable``, and when to try again (seconds).
+
+    Must not touch the database itself.
+    """
+    status = 503 if _is_passing(sys.exc_info()[1]) else 500
+    code = "unavailable" if status == 503 else "error"
+    words = _("系统暂时无法使用，请稍后再试。") if status == 503 else _("系统出了问题，这一步没有办成，已经记录下来。")
+    response: HttpResponse
+    if request.path.startswith("/api/"):
+        response = JsonResponse({"code": code, "detail": str(words)}, status=status)
+    else:
+        response = HttpResponse(render_to_string(f"{status}.html"), status=status)
+    if status == 503:
+        response["Retry-After"] = str(TRY_AGAIN_AFTER)
+    return response
+
+
+def _is_passing(error: BaseException | None) -> bool:
+    """Also when it was met while dealing with another, as a transaction that cannot even be rolled back."""
+    while error is not None and not isinstance(error, PASSING):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def api_exception_handler(exc: Exception, context: dict) -> Response | None:
