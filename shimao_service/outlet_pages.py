@@ -153,7 +153,10 @@ TONES = {
 
 
 def _attempt(attempt: Any) -> dict[str, Any]:
-    return {"row": attempt, "label": Verdict(attempt.verdict).label, "tone": TONES[Verdict(attempt.verdict)]}
+    verdict = Verdict(attempt.verdict)
+    # Nobody tries a test again.
+    label = _("未送出") if attempt.is_test and verdict == Verdict.NOT_SENT else verdict.label
+    return {"row": attempt, "label": label, "tone": TONES[verdict]}
 
 
 # --- setting up -----------------------------------------------------------------------------------
