@@ -85,7 +85,11 @@ def _oversee(event: Event) -> Words:
 def step_words(clock: str, step: str) -> str:
     """``resolution``, ``percent:150`` → 办结时限用去 150%; an occasion of its own is named as it is."""
     if clock not in ClockName.values:
-        return {"emergency": _("特急"), "urge": _("催办未答复")}.get(clock, "")
+        again = step.partition(":")[2]
+        if clock == "emergency" and again not in ("", "0"):
+            return _("特急，第 %(n)s 次提醒") % {"n": int(again) + 1 if again.isdigit() else again}
+        occasions = {"emergency": _("特急"), "urge": _("催办未答复"), "duty": _("非服务时间来件")}
+        return str(occasions.get(clock, ""))
     name = str(ClockName(clock).label)
     basis, _colon, amount = step.partition(":")
     if basis == StepBasis.HOURS:
@@ -100,12 +104,15 @@ def _escalate(event: Event) -> Words:
     rung = data.get("rung", "")
     label = str(Rung(rung).label) if rung in Rung.values else ""
     told = "、".join(data.get("told") or [])
-    details = [_("已告知 %(names)s") % {"names": told}] if told else []
+    details = [_("已告知 %(names)s") % {"names": told} if told else _("没有可以告知的人")]
     details += [
         _("跳过 %(name)s：%(why)s") % {"name": skipped.get("name", ""), "why": skipped.get("why", "")}
         for skipped in data.get("skipped") or []
     ]
-    what = _("提醒%(rung)s") % {"rung": label} if label else pgettext("story", "升级提醒")
+    if data.get("clock") == "duty":
+        what = _("提醒值班人员")
+    else:
+        what = _("提醒%(rung)s") % {"rung": label} if label else pgettext("story", "升级提醒")
     return Words(what, step_words(str(data.get("clock", "")), str(data.get("step", ""))), details=details)
 
 

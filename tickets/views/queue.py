@@ -36,8 +36,6 @@ def tickets(request: HttpRequest) -> HttpResponse:
     cursor = request.GET.get("cursor", "")
     page = asked.page(cursor, size=PAGE, annotate=queue.with_clock_names)
     found = None if asked.q else queue.counts(asked.states_left_out.rows(), asked.now)
-    if found is not None and viewer.can(Permission.TICKET_VIEW_ALL):
-        found["overseen"] = queue.overseen(asked.states_left_out.rows())
     menus = queue.menus_for(viewer, asked)
     context = {
         "asked": asked,
