@@ -10,6 +10,7 @@ from shimao_service.navigation import NavItem, register_counter
 from shimao_service.navigation import register as register_items
 from staff.access import Viewer
 from staff.permissions import Permission as P
+from tickets.escalation_settings import can_read as can_read_steps
 from tickets.home import is_handler
 from tickets.models import Ticket
 from tickets.search import picked_project
@@ -61,5 +62,6 @@ def register() -> None:
             gettext_lazy("时限标准"), "terms", "clock-check", lambda viewer: viewer.can(P.TERMS_MANAGE),
             group=gettext_lazy("管理"), order=140,
         ),
+        NavItem(gettext_lazy("升级规则"), "escalation", "stairs", can_read_steps, group=gettext_lazy("管理"), order=145),
     )  # fmt: skip
     register_counter(counts)
