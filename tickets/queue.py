@@ -128,7 +128,7 @@ class Row:
         urges = getattr(ticket, "open_urges", 0)
         found = [
             (ticket.overseen_at is not None and ticket.is_open, (_("督办"), "overdue", "eye")),
-            (urges > 0, (_("催 %(n)d") % {"n": urges}, "warning", "bell-ringing")),
+            (urges > 0 and ticket.is_open, (_("催 %(n)d") % {"n": urges}, "warning", "bell-ringing")),
         ]
         return [mark for holds, mark in found if holds]
 

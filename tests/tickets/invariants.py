@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from tickets import deadlines, policies
 from tickets.lifecycle.gate import facts_of
-from tickets.models import Clock, Event, Leg, Rating, ReceiverTerm, Ticket
+from tickets.models import Clock, Event, Leg, Rating, ReceiverTerm, Ticket, Urge
 from tickets.statuses import FINAL, MOVES, Kind, Status, Verb
 
 HELD = (Status.DISPATCHED, Status.IN_PROGRESS, Status.ON_HOLD)
@@ -44,6 +44,7 @@ def broken(ticket: Ticket) -> list[str]:
     terms = ReceiverTerm.objects.filter(ticket=ticket, ended_at=None)
     if ticket.status in FINAL:
         must(not terms.exists(), "nobody keeps a loop that is closed")
+        must(not Urge.objects.filter(ticket=ticket, answered_at=None).exists(), "nothing waits on what is over")
     elif ticket.first_receiver_id:
         must([term.employee_id for term in terms] == [ticket.first_receiver_id], "one first receiver keeps the loop")
     if ticket.status == Status.CLOSED:

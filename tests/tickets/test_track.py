@@ -283,6 +283,16 @@ def test_the_answer_is_read_where_it_was_asked(cast, holder):
     assert "周建国" not in page
 
 
+def test_a_link_that_is_revoked_or_anothers_urges_nothing(cast, holder):
+    ticket, other = walk(cast, Status.IN_PROGRESS), walk(cast, Status.IN_PROGRESS)
+    mine, theirs = links.token(ticket), links.token(other)
+    lifecycle.revoke_link(ticket, by=cast.by("frontdesk"), reason="外泄")
+    assert holder.client.post(reverse("track-urge", args=[mine])).status_code == 404
+    crossed = ".".join([mine.split(".")[0], *theirs.split(".")[1:]])
+    assert holder.client.post(reverse("track-urge", args=[crossed])).status_code == 404
+    assert not Urge.objects.exists()
+
+
 def test_a_call_on_an_old_page_still_counts(cast, holder):
     ticket = walk(cast, Status.IN_PROGRESS)
     token = links.token(ticket)

@@ -201,6 +201,12 @@ def test_nothing_waits_on_what_is_withdrawn(cast):
     assert Urge.objects.get().answered_at == later(1)
 
 
+def test_nothing_waits_on_what_is_closed(cast):
+    ticket = lifecycle.urge(walk(cast, Status.AWAITING_SUMMARY), by=cast.by("supervisor"), note="请总结", now=NOW)
+    lifecycle.summarise(ticket, by=cast.by("frontdesk"), cause="老化", liability="property", improvement="巡检")
+    assert Urge.objects.get().answer == "已办结"
+
+
 @pytest.mark.parametrize("note", ["", "  \n", "长" * 2001])
 def test_an_answer_says_something(cast, note):
     ticket = calls(walk(cast, Status.IN_PROGRESS), 0)

@@ -68,7 +68,8 @@ def write_summary(move: Moving, cause: str, liability: str, improvement: str, *,
         Verb.SUMMARISE,
         to=Status.CLOSED,
         note=cause,
-        data={"cause": cause, "liability": str(liability), "improvement": improvement},
+        data={"cause": cause, "liability": str(liability), "improvement": improvement}
+        | settle(move, "已办结"),  # kept with the request, so in Chinese
     )
 
 
