@@ -59,8 +59,9 @@ class Calendar:
     special: Mapping[tuple[str, date], Spans] = field(default_factory=dict)
     years: frozenset[int] = frozenset()
     estimates: frozenset[int] = frozenset()
+    # Of this very calendar: one made by dataclasses.replace begins anew.
     _cache: dict[tuple[str, date], tuple[tuple[datetime, datetime], ...]] = field(
-        default_factory=dict, repr=False, compare=False
+        default_factory=dict, init=False, repr=False, compare=False
     )
 
     @property

@@ -127,22 +127,22 @@ def test_a_pause_of_centuries_is_stepped_over_at_once():
 def test_service_time_runs_on_holidays_unless_the_calendar_says_otherwise():
     festival = at("2026-02-17T10:00")
     assert local(add(CHINA, SERVICE, festival, hours(1))) == "2026-02-17T11:00"
-    short = replace(CHINA, service={**DEFAULT_SERVICE, HOLIDAY: ((600, 660),)}, _cache={})
+    short = replace(CHINA, service={**DEFAULT_SERVICE, HOLIDAY: ((600, 660),)})
     assert local(add(short, SERVICE, festival, hours(2))) == "2026-02-18T11:00"
-    closed = replace(CHINA, service={**DEFAULT_SERVICE, HOLIDAY: ()}, _cache={})
+    closed = replace(CHINA, service={**DEFAULT_SERVICE, HOLIDAY: ()})
     assert local(next_opening(closed, SERVICE, festival)) == "2026-02-24T08:30"
 
 
 def test_a_day_of_its_own_replaces_its_weekday():
     day = date(2026, 11, 25)
-    own = replace(CHINA, special={(WORKING, day): ((600, 630),), (SERVICE, day): ()}, _cache={})
+    own = replace(CHINA, special={(WORKING, day): ((600, 630),), (SERVICE, day): ()})
     assert local(add(own, WORKING, at("2026-11-25T09:00"), hours(1))) == "2026-11-26T09:00"
     assert local(next_opening(own, SERVICE, at("2026-11-25T09:00"))) == "2026-11-26T08:30"
 
 
 def test_a_make_up_day_has_its_own_hours_where_its_weekday_has_some():
     saturday = {**DEFAULT_WORKING, 5: ((540, 720),)}
-    own = replace(CHINA, working=saturday, _cache={})
+    own = replace(CHINA, working=saturday)
     assert local(due(own, WORKING, at("2026-02-13T10:00"), 1)) == "2026-02-14T12:00"
     assert local(due(own, WORKING, at("2026-02-14T10:00"), 1)) == "2026-02-24T17:30"  # 21st: a Saturday of the Festival
 
