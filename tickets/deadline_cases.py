@@ -24,16 +24,16 @@ BEGIN, END = "<!-- cases: written by manage.py write_deadline_cases -->", "<!-- 
 SHANGHAI = "Asia/Shanghai"
 LIMITS = next(preset for preset in PRESETS if preset.is_default).limits()
 # 2027 is an estimate here whatever the library knows by now: one case is about that.
-COMPANY = replace(calendars.default_calendar(2025, 2027), estimates=frozenset({2027}), _cache={})
+COMPANY = replace(calendars.default_calendar(2025, 2027), estimates=frozenset({2027}))
 WEEKDAYS = range(5)
 # An office building: the desk is there Monday to Friday, 10:00–18:00, and closed on public holidays.
 OFFICE = replace(
-    COMPANY, service=dict.fromkeys(WEEKDAYS, ((600, 1080),)) | {HOLIDAY: ()}, _cache={}
+    COMPANY, service=dict.fromkeys(WEEKDAYS, ((600, 1080),)) | {HOLIDAY: ()}
 )  # fmt: skip
 # A desk that goes to lunch, and one that is there at night only, far away, where clocks change.
-LUNCH = replace(COMPANY, service=dict.fromkeys(WEEKDAYS, ((510, 720), (810, 1050))), _cache={})
+LUNCH = replace(COMPANY, service=dict.fromkeys(WEEKDAYS, ((510, 720), (810, 1050))))
 NIGHTS = dict.fromkeys(range(7), ((0, 360), (1320, 1440)))
-NEW_YORK = replace(COMPANY, timezone="America/New_York", service=NIGHTS, days={}, _cache={})
+NEW_YORK = replace(COMPANY, timezone="America/New_York", service=NIGHTS, days={})
 
 
 def limits(**clocks: tuple[int, str]) -> Limits:
