@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from shimao_service import outbox
 from shimao_service.actors import SYSTEM
 from staff.models import Employee
+from tickets import group_messages
 from tickets.circumstances import EMERGENCY, NIGHT
 from tickets.escalation_steps import Moment, Step
 from tickets.letters import about, letter
@@ -156,11 +157,11 @@ def raise_all(rises: Sequence[Rise], *, now: datetime, but: str = "") -> list[ou
         ],
         ignore_conflicts=True,
     )
-    _write_events(new, now)
-    return list(_letters(new, but))
+    events = _write_events(new, now)
+    return [*_letters(new, but), *group_messages.drafts_of_steps(events)]
 
 
-def _write_events(rises: Sequence[Rise], now: datetime) -> None:
+def _write_events(rises: Sequence[Rise], now: datetime) -> list[Event]:
     from tickets.lifecycle.gate import clause_id  # the gate announces, and what is announced may rise
 
     last = dict(
@@ -191,7 +192,7 @@ def _write_events(rises: Sequence[Rise], now: datetime) -> None:
                 clause_id=clause,
             )
         )
-    Event.objects.bulk_create(events)
+    return Event.objects.bulk_create(events)
 
 
 def _letters(rises: Sequence[Rise], but: str) -> Iterable[outbox.Draft]:

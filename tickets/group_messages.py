@@ -7,11 +7,11 @@ can say whether that employee reads along (涉事回避).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import prefetch_related_objects
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,7 +19,9 @@ from django.utils.translation import gettext_lazy
 from shimao_service import outbox, outlets, webhooks
 from shimao_service.models import Notice, NoticeStatus, Outlet
 from shimao_service.outlets import Topic
+from tickets.circumstances import EMERGENCY, NIGHT
 from tickets.models import Event, Ticket, TicketSubject
+from tickets.sentences import step_words
 from tickets.statuses import FINAL, GRADES, Kind, Oversight, Rung, Status, Urgency, Verb
 
 OUTWARD = ("robot", "webhook")
@@ -37,6 +39,8 @@ TOPICS = [
 ]  # fmt: skip
 
 KINDS = {f"group_{topic.code}": topic.label for topic in TOPICS}
+RUNGS = list(Rung)
+FIRST_ALARM = "alarm:0"
 # The first that applies names the message.
 ORDER = [topic.code for topic in TOPICS]
 
@@ -53,7 +57,6 @@ TITLES: dict[str, Any] = {
 
 TOPIC_OF: dict[str, str] = {
     Verb.REGISTER: "registered",
-    Verb.ESCALATE: "escalated",
     Verb.OVERSEE: "overseen",
     Verb.URGE: "urged",
     Verb.REOPEN: "reopened",
@@ -64,13 +67,16 @@ def topics_of(ticket: Ticket, event: Event) -> list[str]:
     """Which topics an event belongs to, the telling one first."""
     data = event.data or {}
     found = {TOPIC_OF[event.verb]} if event.verb in TOPIC_OF else set()
-    if event.verb == Verb.REGISTER:
+    if event.verb in (Verb.REGISTER, Verb.REOPEN):
         found |= {"critical"} if ticket.urgency == Urgency.CRITICAL else set()
+    if event.verb == Verb.REGISTER:
         found |= {"collective"} if ticket.is_collective else set()
     if event.verb == Verb.AMEND:
         became = {name: pair[-1] for name, pair in data.get("changes", {}).items()}
         found |= {"critical"} if became.get("urgency") == Urgency.CRITICAL else set()
         found |= {"collective"} if became.get("is_collective") else set()
+    if event.verb == Verb.ESCALATE:
+        found |= _risen(data)
     if event.verb == Verb.OVERSEE and data.get("reason") == Oversight.COLLECTIVE:
         found.add("collective")
     if event.from_status != event.to_status:
@@ -80,38 +86,79 @@ def topics_of(ticket: Ticket, event: Event) -> list[str]:
     return [code for code in ORDER if code in found]
 
 
+def _risen(data: dict[str, Any]) -> set[str]:
+    """A step of a clock; an emergency nobody took up. Its first alarm and the night's word were told as what came."""
+    if data.get("clock") == EMERGENCY:
+        return set() if data.get("step") == FIRST_ALARM else {"critical"}
+    return set() if data.get("clock") == NIGHT else {"escalated"}
+
+
 def drafts(ticket: Ticket, events: Sequence[Event], *, now: datetime) -> list[outbox.Draft]:
     """What outlets hear of these events of one request, as drafts for the outbox.
 
     One query, and none for events that no topic covers. A new request answered at the counter is told as closed, once.
     """
-    told = {event: codes for event in _worth_telling(events) if (codes := topics_of(ticket, event))}
-    wanted = {code for codes in told.values() for code in codes}
-    if not wanted:
+    return drafts_of([(ticket, events)])
+
+
+def drafts_of_steps(events: Iterable[Event]) -> list[outbox.Draft]:
+    """What rose just now, of any number of requests; each event knows its request."""
+    steps: dict[int, list[Event]] = {}
+    for event in events:
+        steps.setdefault(event.ticket_id, []).append(event)
+    return drafts_of([(mine[0].ticket, mine) for mine in steps.values()])
+
+
+def drafts_of(moved: Sequence[tuple[Ticket, Sequence[Event]]]) -> list[outbox.Draft]:
+    """As :func:`drafts` for many requests, with as many queries: for the tick."""
+    told = [
+        (ticket, event, codes)
+        for ticket, events in moved
+        for event in _worth_telling(events)
+        if (codes := topics_of(ticket, event))
+    ]
+    if not told:
         return []
-    mine = Q(is_active=True, topics__overlap=sorted(wanted), scope__in=["", f"project:{ticket.project_id}"])
-    listeners = list(Outlet.objects.filter(mine).only("pk", "kind", "topics"))
-    if not listeners or is_about_somebody(ticket):
+    wanted = sorted({code for _ticket, _event, codes in told for code in codes})
+    places = ["", *{f"project:{ticket.project_id}" for ticket, _event, _codes in told}]
+    mine = Outlet.objects.filter(is_active=True, topics__overlap=wanted, scope__in=places)
+    listeners = list(mine.only("pk", "kind", "topics", "scope"))
+    if not listeners:
         return []
-    made: list[outbox.Draft] = []
-    for event, codes in told.items():
-        for outlet in listeners:
-            code = next((code for code in codes if code in outlet.topics), "")
-            if code:
-                made.append(_draft(ticket, event, outlet, code))
-    return made
+    tickets = {ticket.pk: ticket for ticket, _event, _codes in told}
+    prefetch_related_objects(list(tickets.values()), "project", "building")
+    about_somebody = named(tickets.values())
+    return [
+        _draft(ticket, event, outlet, code)
+        for ticket, event, codes in told
+        for outlet in listeners
+        if ticket.pk not in about_somebody and outlet.scope in ("", f"project:{ticket.project_id}")
+        if (code := next((code for code in codes if code in outlet.topics), ""))
+    ]
 
 
 def _worth_telling(events: Sequence[Event]) -> Sequence[Event]:
-    """All of them, but of what was answered and done at the counter only its end."""
+    """All of them, but of what was answered and done at the counter only its end, and of steps that came together
+    only the highest."""
     if any((event.data or {}).get("on_spot") for event in events):
         return [event for event in events if event.to_status in FINAL][-1:]
-    return events
+    steps = [event for event in events if event.verb == Verb.ESCALATE]
+    highest = sorted(steps, key=_height)[-1:]
+    return [event for event in events if event.verb != Verb.ESCALATE] + highest
 
 
-def is_about_somebody(ticket: Ticket) -> bool:
-    """A complaint with named subjects: no group and no other system hears of it."""
-    return ticket.kind == Kind.COMPLAINT and TicketSubject.objects.filter(ticket=ticket).exists()
+def _height(event: Event) -> tuple[bool, int, int]:
+    data = event.data or {}
+    rung = data.get("rung", "")
+    return bool(_risen(data)), RUNGS.index(rung) if rung in RUNGS else -1, event.seq
+
+
+def named(tickets: Iterable[Ticket]) -> set[int]:
+    """Complaints with named subjects: no group and no other system hears of them."""
+    complaints = [ticket.pk for ticket in tickets if ticket.kind == Kind.COMPLAINT]
+    if not complaints:
+        return set()
+    return set(TicketSubject.objects.filter(ticket__in=complaints).values_list("ticket_id", flat=True))
 
 
 def withdraw(ticket: Ticket) -> int:
@@ -137,6 +184,8 @@ def _draft(ticket: Ticket, event: Event, outlet: Outlet, code: str) -> outbox.Dr
 
 def _title(ticket: Ticket, event: Event, code: str) -> str:
     words = TITLES.get(code) or Verb(event.verb).label
+    if event.verb == Verb.ESCALATE and code == "critical":
+        words = _("特急工单仍无人接手，请立即处置")
     if code == "closed" and event.to_status == Status.CANCELLED:
         words = _("工单已作废")
     return f"{words}：{ticket.number}"
@@ -162,8 +211,10 @@ def _extra(event: Event) -> str:
     """What the event alone knows and may be told: to which rung it rose, why it is overseen, how it was rated."""
     data = event.data or {}
     rung, reason, grade = data.get("rung", ""), data.get("reason", ""), data.get("grade")
-    if event.verb == Verb.ESCALATE and rung in Rung.values:
-        return _("已提醒到：%(rung)s") % {"rung": Rung(rung).label}
+    if event.verb == Verb.ESCALATE:
+        step = step_words(data.get("clock", ""), data.get("step", ""))
+        told = _("已提醒到：%(rung)s") % {"rung": Rung(rung).label} if rung in Rung.values else ""
+        return "\n".join(filter(None, (step, told)))
     if event.verb == Verb.OVERSEE and reason in Oversight.values:
         return _("督办原因：%(reason)s") % {"reason": Oversight(reason).label}
     if event.verb == Verb.REOPEN and grade in GRADES:

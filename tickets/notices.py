@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from shimao_service import outbox
 from shimao_service.actors import Actor, ActorKind
 from staff.models import Employee
-from tickets import escalation
+from tickets import escalation, group_messages
 from tickets.letters import about, letter
 from tickets.models import Event, Ticket, Urge
 from tickets.recipients import Audience, addresses
@@ -160,17 +160,22 @@ def _title(telling: Telling, event: Event) -> str:
 
 def announce(ticket: Ticket, events: Sequence[Event], *, by: Actor, now: datetime) -> None:
     """Tell whom the events concern, except who made them. Called inside the move's transaction."""
-    if any((event.data or {}).get("on_spot") for event in events) and ticket.kind != Kind.PRAISE:
-        return  # answered and done at the counter: nobody waits for anything
-    me = f"user:{by.viewer.user.pk}" if by.is_employee and by.viewer.user else ""
-    audience = Audience(ticket, at=now)
     # Kept in the company's language, whatever the language of whoever acts.
     with translation.override(settings.LANGUAGE_CODE):
-        drafts = escalation.raise_all(_rising(audience, events, now), now=now, but=me)
-        drafts += [draft for event in events for draft in _told(audience, event, me)]
-        drafts += owner_drafts(ticket, events)
+        drafts = group_messages.drafts(ticket, events, now=now)
+        # Answered and done at the counter: nobody waits for anything.
+        if ticket.kind == Kind.PRAISE or not any((event.data or {}).get("on_spot") for event in events):
+            drafts += _drafts(ticket, events, by, now)
         if drafts:
             outbox.post_all(drafts, now=now)
+
+
+def _drafts(ticket: Ticket, events: Sequence[Event], by: Actor, now: datetime) -> list[outbox.Draft]:
+    me = f"user:{by.viewer.user.pk}" if by.is_employee and by.viewer.user else ""
+    audience = Audience(ticket, at=now)
+    drafts = escalation.raise_all(_rising(audience, events, now), now=now, but=me)
+    drafts += [draft for event in events for draft in _told(audience, event, me)]
+    return drafts + owner_drafts(ticket, events)
 
 
 def _rising(audience: Audience, events: Sequence[Event], now: datetime) -> list[escalation.Rise]:

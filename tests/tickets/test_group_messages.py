@@ -76,9 +76,7 @@ def test_a_complaint_about_somebody_reaches_no_group_and_no_system(cast, named):
 def test_what_waits_is_taken_back_when_a_complaint_turns_out_to_be_about_somebody(cast):
     listener("registered")
     ticket = register(cast, kind=Kind.COMPLAINT, level=Level.ORDINARY)
-    told = drafts(ticket)
-    Notice.objects.all().delete()
-    outbox.post_all(told, now=timezone.now())
+    assert posted()[0].status == NoticeStatus.PENDING
     lifecycle.name_subjects(ticket, by=cast.by("manager"), subjects=[cast.handler], reason="业主指认")
     assert set(Notice.objects.filter(channel="robot").values_list("status", flat=True)) == {NoticeStatus.CANCELLED}
 
@@ -138,6 +136,72 @@ def test_a_withdrawn_request_is_called_so(cast):
     listener("closed")
     (draft,) = drafts(walk(cast, Status.CANCELLED))
     assert draft.title.startswith("工单已作废")
+
+
+def posted(channel="robot"):
+    return list(Notice.objects.filter(channel=channel).order_by("id"))
+
+
+def test_moves_post_them_by_themselves(cast):
+    listener("critical", "registered")
+    ticket = critical(cast)
+    (notice,) = posted()
+    assert (notice.kind, notice.urgent, notice.about) == ("group_critical", True, f"ticket:{ticket.pk}")
+    assert notice.scope == f"project:{cast.project.pk}"
+    register(cast)
+    assert [notice.kind for notice in posted()] == ["group_critical", "group_registered"]
+
+
+def test_an_answer_at_the_counter_is_told_to_other_systems(cast):
+    listener("closed", kind=OutletKind.WEBHOOK)
+    ticket = register(cast, kind=Kind.CONSULTATION, unit=None)
+    lifecycle.answer_on_spot(ticket, by=cast.by("frontdesk"), answer="周一到周五上午办理")
+    (notice,) = posted("webhook")
+    assert json.loads(notice.body)["subject"]["status"] == "closed"
+
+
+def risen(ticket, *steps, clock="resolution"):
+    return [
+        Event(
+            ticket=ticket, seq=90 + number, verb=Verb.ESCALATE, at=ticket.created_at, from_status=ticket.status,
+            to_status=ticket.status, data={"clock": clock, "step": step, "rung": rung, "told": ["周建国"]},
+        )
+        for number, (step, rung) in enumerate(steps)
+    ]  # fmt: skip
+
+
+def test_of_steps_that_rose_together_a_group_hears_the_highest(cast):
+    listener("escalated")
+    ticket = walk(cast, Status.IN_PROGRESS)
+    steps = risen(ticket, ("percent:80", "handler"), ("percent:150", "manager"), ("percent:100", "supervisor"))
+    (draft,) = group_messages.drafts_of_steps(steps)
+    assert "150%" in draft.body
+    assert "项目经理" in draft.body
+    assert "周建国" not in draft.title + draft.body
+
+
+def test_an_emergency_nobody_takes_up_is_told_again_but_its_first_alarm_is_not(cast):
+    listener("critical", "escalated")
+    ticket = critical(cast)
+    assert group_messages.drafts_of_steps(risen(ticket, ("alarm:0", "manager"), clock="emergency")) == []
+    (draft,) = group_messages.drafts_of_steps(risen(ticket, ("alarm:1", "company"), clock="emergency"))
+    assert draft.title.startswith("特急工单仍无人接手")
+    assert draft.urgent
+
+
+def test_a_tick_s_many_cost_no_more_queries_than_one(cast, django_assert_num_queries):
+    listener("escalated")
+    tickets = [
+        walk(cast, Status.IN_PROGRESS),
+        register(cast),
+        register(cast, kind=Kind.COMPLAINT, level=Level.ORDINARY),
+    ]
+    TicketSubject.objects.create(ticket=tickets[2], employee=cast.handler)
+    fresh = list(type(tickets[0]).objects.filter(pk__in=[ticket.pk for ticket in tickets]).order_by("pk"))
+    steps = [event for ticket in fresh for event in risen(ticket, ("percent:100", "supervisor"))]
+    with django_assert_num_queries(4):  # outlets, projects, buildings, who complaints are about
+        told = group_messages.drafts_of_steps(steps)
+    assert [draft.about for draft in told] == [f"ticket:{ticket.pk}" for ticket in tickets[:2]]
 
 
 def test_nothing_is_asked_of_the_database_for_what_no_topic_covers(cast, django_assert_num_queries):
