@@ -26,9 +26,7 @@ class PreferenceForm(forms.ModelForm):
     class Meta:
         model = NoticePreference
         fields = ["by_email", "by_sms", "quiet_from", "quiet_to"]
-        widgets = {
-            name: forms.TimeInput(attrs={"type": "time"}, format="%H:%M") for name in ("quiet_from", "quiet_to")
-        }
+        widgets = {name: forms.TimeInput(attrs={"type": "time"}, format="%H:%M") for name in ("quiet_from", "quiet_to")}
         labels = {
             "by_email": _l("用邮件提醒我"),
             "by_sms": _l("用短信提醒我"),
@@ -76,9 +74,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
         "email": _reach(request, EMAIL),
         "phone": _reach(request, routing.SMS) if routing.SMS in ways else None,
         "required": [topic for topic in topics.TOPICS.values() if topic.required],
-        "optional": [
-            {"code": code, "topic": topics.TOPICS[code], "on": code in chosen} for code in topics.optional()
-        ],
+        "optional": [{"code": code, "topic": topics.TOPICS[code], "on": code in chosen} for code in topics.optional()],
     }
     return render(request, "shimao_service/preferences.html", context, status=400 if form.errors else 200)
 

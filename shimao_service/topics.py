@@ -55,8 +55,8 @@ def topic_of(kind: str) -> str:
 
 
 def optional() -> list[str]:
-    """Codes of the topics that people may switch off and on."""
-    return [code for code, topic in TOPICS.items() if not topic.required]
+    """Codes of the topics that people may switch off and on; those that leave the house by themselves first."""
+    return sorted((code for code, topic in TOPICS.items() if not topic.required), key=lambda c: not TOPICS[c].outside)
 
 
 def muted_at_first() -> list[str]:
