@@ -7,6 +7,7 @@ import hmac
 import json
 import socket
 import ssl
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -237,3 +238,14 @@ def test_an_address_that_can_be_is_taken(settings, address):
 def test_times_are_local_and_say_their_zone():
     content = json.loads(webhooks.compose(event="x", at=datetime(2026, 11, 23, 2, 0, tzinfo=UTC), subject={}))
     assert content["at"] == "2026-11-23T10:00:00+08:00"
+
+
+def test_the_receiver_s_example_in_the_docs_agrees_with_us(settings):
+    text = (settings.BASE_DIR / "docs" / "channels.md").read_text(encoding="utf-8")
+    example: dict = {}
+    exec(text.partition("```python\n")[2].partition("```")[0], example)
+    stamp = str(int(time.time()))
+    headers = {"X-Shimao-Timestamp": stamp, "X-Shimao-Signature": webhooks.sign("shared", stamp, b'{"id": 1}')}
+    assert example["is_genuine"]("shared", headers, b'{"id": 1}')
+    assert not example["is_genuine"]("shared", headers, b'{"id": 2}')
+    assert not example["is_genuine"]("other", headers, b'{"id": 1}')
