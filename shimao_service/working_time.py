@@ -89,9 +89,9 @@ class Calendar:
             return self.working.get(day.weekday(), ())
         if special.is_off:
             return ()
-        # 调休上班: the hours of its own weekday where it has some, else those of the first day of the week.
-        own = self.working.get(day.weekday(), ())
-        return own or next((spans for _weekday, spans in sorted(self.working.items()) if spans), ())
+        # 调休上班: worked in exchange for a weekday, so with a weekday's hours, also where Saturdays have some.
+        usual = next((self.working[weekday] for weekday in range(5) if self.working.get(weekday)), ())
+        return usual or self.working.get(day.weekday(), ())
 
     def spans(self, measure: str, day: date) -> tuple[tuple[datetime, datetime], ...]:
         """The day's spans as instants (UTC), in order."""

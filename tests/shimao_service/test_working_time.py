@@ -140,10 +140,10 @@ def test_a_day_of_its_own_replaces_its_weekday():
     assert local(next_opening(own, SERVICE, at("2026-11-25T09:00"))) == "2026-11-26T08:30"
 
 
-def test_a_make_up_day_has_its_own_hours_where_its_weekday_has_some():
+def test_a_make_up_day_has_a_weekday_s_hours_also_where_saturdays_have_some():
     saturday = {**DEFAULT_WORKING, 5: ((540, 720),)}
     own = replace(CHINA, working=saturday)
-    assert local(due(own, WORKING, at("2026-02-13T10:00"), 1)) == "2026-02-14T12:00"
+    assert local(due(own, WORKING, at("2026-02-13T10:00"), 1)) == "2026-02-14T17:30"
     assert local(due(own, WORKING, at("2026-02-14T10:00"), 1)) == "2026-02-24T17:30"  # 21st: a Saturday of the Festival
 
 
