@@ -66,7 +66,7 @@ def of_step(ticket: Ticket, moment: Moment, audience: Audience, *, key: str) -> 
     for rung in moment.rungs:
         reached.add(audience.climb(rung))
     if ticket.handler_id is None and not moment.step.is_warning:
-        reached.add(Reached(audience.desk()))
+        reached.add(Reached(audience.desk_or_duty()))
     rung = moment.rungs[0]
     if rung == Rung.HANDLER and ticket.handler_id is None:
         rung = Rung.SUPERVISOR.value

@@ -62,6 +62,8 @@ def register() -> None:
             gettext_lazy("时限标准"), "terms", "clock-check", lambda viewer: viewer.can(P.TERMS_MANAGE),
             group=gettext_lazy("管理"), order=140,
         ),
-        NavItem(gettext_lazy("升级规则"), "escalation", "stairs", can_read_steps, group=gettext_lazy("管理"), order=145),
+        NavItem(
+            gettext_lazy("升级规则"), "escalation", "stairs", can_read_steps, group=gettext_lazy("管理"), order=145
+        ),
     )  # fmt: skip
     register_counter(counts)

@@ -133,10 +133,13 @@ def test_ticks_repeated_or_late_leave_the_same_notices(cast, story, late):
             now = moment + timedelta(minutes=late)
             reminders.remind(now)
             once = set(Notice.objects.values_list("key", "recipient", "channel"))
+            events = list(ticket.events.order_by("seq").values_list("seq", "verb", "at"))
             status = Ticket.objects.get(pk=ticket.pk).status
             reminders.remind(now)
             assert set(Notice.objects.values_list("key", "recipient", "channel")) == once
+            assert list(ticket.events.order_by("seq").values_list("seq", "verb", "at")) == events
             assert Ticket.objects.get(pk=ticket.pk).status == status
+            assert not broken(Ticket.objects.select_related("summary").get(pk=ticket.pk))
             left = Ticket.objects.get(pk=ticket.pk)
             assert left.remind_at is None or left.remind_at > now
             raise Undo

@@ -23,7 +23,8 @@ class StepForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        # Only at the form's own fields is a mistake found by whoever reads the page from the top.
+        for name in ("basis", "rung"):
+            self.fields[name].choices = EscalationStep._meta.get_field(name).choices  # without the empty one
         self.fields["amount"].error_messages["max_value"] = _("数值太大了。")
 
     def _post_clean(self) -> None:
