@@ -60,8 +60,10 @@ HOW_TO: dict[str, list[Any]] = {
 
 
 def reach_of(request: HttpRequest) -> Reach:
-    """For whom the viewer sets up channels. Raises ``Forbidden`` when for nobody."""
-    reach = outlets.reach_of(getattr(request, "viewer", None))
+    """For whom the viewer sets up channels, asked once a request. Raises ``Forbidden`` when for nobody."""
+    reach: Reach | None = getattr(request, "reach", None)
+    if reach is None:
+        reach = request.reach = outlets.reach_of(getattr(request, "viewer", None))  # type: ignore[attr-defined]
     if not reach:
         raise Forbidden(_("您没有维护通知渠道的权限，请联系主管。"))
     return reach

@@ -238,7 +238,8 @@ def standing(outlets: Collection[Outlet]) -> dict[int, dict[str, int]]:
 def test(outlet: Outlet, *, by: User, now: datetime) -> Outcome:
     """Send a test message now and keep what was answered. Takes as long as a line's patience; raises ``TooMany``
     after three in a minute."""
-    if rates.take(f"test:{outlet.recipient}", limit=TESTS_A_MINUTE, now=now):
+    too_many = rates.take(f"test:{outlet.recipient}", limit=TESTS_A_MINUTE, now=now)
+    if too_many or rates.take(outlet.recipient, limit=outlet.per_minute, now=now):
         raise TooMany(_("测试得太频繁，请一分钟后再试。"))
     letter = Letter(
         notice_id=0,

@@ -84,8 +84,8 @@ def send(outlet: Outlet, letter: Letter) -> Outcome:
             line.post(outlet.address, data=body, headers=headers)
         trip = line.trips[-1]
     parts = urlsplit(outlet.address)
-    hidden = (outlet.address, f"{parts.path}?{parts.query}", parts.query, outlet.secret or "")
-    return judge(trip, *hidden)
+    path = parts.path if len(parts.path) > 1 else ""
+    return judge(trip, outlet.address, f"{path}?{parts.query}", path, parts.query, outlet.secret or "")
 
 
 def judge(trip: lines.Trip, *hidden: str) -> Outcome:

@@ -113,7 +113,7 @@ def test_nobody_there_is_surely_not_sent(unused_port):
 
 
 def test_secrets_in_the_address_are_told_to_nobody(server):
-    server.says((400, f"{server.url}/hooks/very-secret-path?token=hush is wrong, hush, shared"))
+    server.says((400, f"{server.url}/hooks/very-secret-path?token=hush is wrong, shared, /hooks/very-secret-path"))
     with pytest.raises(Refused) as raised:
         send(webhook(server.url))
     kept = str(raised.value) + Attempt.objects.get().answer
