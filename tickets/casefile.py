@@ -15,8 +15,10 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef
+from django.db.models.functions import JSONObject
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from shimao_service.exceptions import NotSeen
@@ -28,6 +30,7 @@ from tickets.promises import span
 from tickets.statuses import ClockName, Kind, Source, Status, Verb
 
 HEADING = 28
+SHOWN_OF_URGES = ("by", "by_name", "recorded_by", "note", "at", "times", "last_at")
 # From how much of its time used a clock is amber.
 WARN_AT = 80
 # Warranty in years, from the unit's hand-over (Regulation on Quality Management of Construction Projects, art. 40).
@@ -65,6 +68,11 @@ def seen_ticket(viewer: Viewer, number: str) -> Ticket:
             linked_high=ArraySubquery(linked(low=OuterRef("pk")).values("high_id")),
             linked_low=ArraySubquery(linked(high=OuterRef("pk")).values("low_id")),
             subject_names=ArraySubquery(TicketSubject.objects.filter(ticket=OuterRef("pk")).values("employee__name")),
+            urges_now=ArraySubquery(
+                Urge.objects.filter(ticket=OuterRef("pk"), answered_at=None)
+                .order_by("at", "pk")
+                .values(row=JSONObject(**{name: name for name in SHOWN_OF_URGES}))
+            ),
         )
         .filter(number=number.upper())
         .first()
@@ -128,10 +136,9 @@ class CaseFile:
     # --- who urges, who oversees, who passed it on ---------------------------------------------
     @cached_property
     def urges(self) -> list[Urge]:
-        """What waits for an answer, oldest first; no query where nothing does."""
-        if not permissions.waits_for_answer(self.ticket):
-            return []
-        return list(Urge.objects.filter(ticket=self.ticket, answered_at=None).order_by("at", "pk"))
+        """What waits for an answer, oldest first; they came with the request."""
+        rows = getattr(self.ticket, "urges_now", [])
+        return [Urge(**row | {name: parse_datetime(row[name]) for name in ("at", "last_at")}) for row in rows]
 
     @property
     def may_answer_urge(self) -> bool:

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import openpyxl
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -82,6 +84,19 @@ def test_the_desk_writes_down_a_call_and_a_supervisor_urges_himself(cast, as_):
         ("owner", "林静", "上门来催"), ("staff", "", "请抓紧"),
     ]  # fmt: skip
     assert move(as_("frontdesk"), ticket, "urge", note="谁催的？").status_code == 400
+
+
+def test_what_presses_costs_the_page_no_query(cast, as_):
+    client = as_("supervisor")
+    quiet, pressed = walk(cast, Status.IN_PROGRESS), urged(cast)
+    lifecycle.refer(pressed, by=cast.by("frontdesk"), authority=HOTLINE, number="SH-1")
+    lifecycle.oversee(pressed, by=cast.by("manager"), note="今天办结")
+    counts = []
+    for ticket in (quiet, quiet, pressed):
+        with CaptureQueriesContext(connection) as made:
+            page_of(client, ticket)
+        counts.append(len(made))
+    assert counts[2] == counts[1]
 
 
 def test_hurrying_is_never_stale(cast, as_):

@@ -187,7 +187,7 @@ class TicketBody(TicketRow):
     @extend_schema_field(ReferralBody(allow_null=True))
     def get_referral(self, ticket: Ticket) -> dict[str, Any] | None:
         referral = getattr(ticket, "referral", None)
-        return ReferralBody(referral).data if referral else None  # type: ignore[return-value]
+        return ReferralBody(referral).data if referral else None
 
     @extend_schema_field(EventBody(many=True))
     def get_events(self, ticket: Ticket) -> list[dict[str, Any]]:
