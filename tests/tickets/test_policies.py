@@ -75,7 +75,8 @@ def test_differences_name_what_changes_appears_and_goes():
     }
     told = [str(one) for one in differences(STANDARD, Limits(own))]
     assert told == [
-        "报修·普通 响应：目标 30 分钟·服务时间 → 20 分钟·服务时间；承诺 30 分钟·服务时间 → 不承诺；超时告知 主管 → 项目经理",
+        "报修·普通 响应：目标 30 分钟·服务时间 → 20 分钟·服务时间；承诺 30 分钟·服务时间 → 不承诺；"
+        "超时告知 主管 → 项目经理",
         "报修·普通 到场：不再设时限",
         "报修·特急 办结：新增，目标 12 小时，承诺 24 小时",
     ]
