@@ -55,14 +55,15 @@ UPDATE shimao_service_notice AS notice
 RETURNING notice.*
 """
 
-# What became of the last letter and that the next is begun: one statement, one commit.
+# What became of the last letters and that the next are begun: one statement, one commit.
 TURN = """
 WITH finished AS (
-    UPDATE shimao_service_notice
+    UPDATE shimao_service_notice AS notice
        SET status = %(status)s, lease_until = NULL, next_attempt_at = %(next_attempt_at)s, sent_at = %(sent_at)s,
            error = %(error)s, attempts = attempts - %(uncounted)s,
-           folded_into_id = CASE WHEN id <> %(first)s AND %(status)s <> 'pending' THEN %(first)s END
-     WHERE id = ANY(%(ids)s) AND claimed_by = %(claim)s AND status IN ('sending', 'uncertain')
+           folded_into_id = CASE WHEN done.id <> done.first AND %(status)s <> 'pending' THEN done.first END
+      FROM unnest(%(ids)s::bigint[], %(firsts)s::bigint[]) AS done (id, first)
+     WHERE notice.id = done.id AND notice.claimed_by = %(claim)s AND notice.status IN ('sending', 'uncertain')
 ), begun AS (
     UPDATE shimao_service_notice
        SET claimed_by = %(next_claim)s, attempts = attempts + 1, lease_until = %(until)s
@@ -75,9 +76,9 @@ SELECT id FROM begun
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of the rows of one letter."""
+    """What became of letters of one claim; each is its rows, the first of which carries the others."""
 
-    notices: list[Notice]
+    letters: list[list[Notice]]
     status: str
     error: str = ""
     sent_at: datetime | None = None
@@ -101,16 +102,17 @@ def claim(channel: str, *, now: datetime, limit: int = BATCH) -> list[Notice]:
 
 
 def turn(done: Outcome | None, following: Collection[Notice], *, now: datetime) -> list[Notice]:
-    """Write what became of one letter and begin the next; answer which of ``following`` are still ours to send.
+    """Write what became of letters and begin the next; answer which rows of ``following`` are still ours to send.
 
     Written only while the rows are ours: also when their lease ran out under a slow sender, but not when somebody
     has decided about them since.
     """
     begin = next(iter(following), None)
+    letters = done.letters if done else []
     values: dict[str, Any] = {
-        "ids": [notice.pk for notice in done.notices] if done else [],
-        "first": done.notices[0].pk if done else 0,
-        "claim": begun_name(done.notices[0]) if done else "",
+        "ids": [notice.pk for letter in letters for notice in letter],
+        "firsts": [letter[0].pk for letter in letters for _notice in letter],
+        "claim": begun_name(letters[0][0]) if letters else "",
         "status": done.status if done else "",
         "error": done.error if done else "",
         "sent_at": done.sent_at if done else None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from shimao_service import claims, folding, outbox
-from shimao_service.channels import Channel, Later, Letter, NotSent, Refused
+from shimao_service.channels import Channel, Later, NotSent, Refused
 from shimao_service.claims import Outcome
 from shimao_service.models import Notice, NoticeStatus
 from shimao_service.models.notice import EMAIL
@@ -32,6 +32,10 @@ LONGEST_WAIT = timedelta(hours=4)
 MAX_ATTEMPTS = 20
 # Whoever takes longer over one letter (seconds) gets no second one in this run.
 SLOW = 5.0
+# A channel that answers at once gets several letters begun by one commit: as many as leave in so many seconds.
+# Any network is slower than that, and has one letter in question at a time.
+AT_ONCE = 0.02
+MOST_AT_ONCE = 16
 # Channels whose letters all take the same line: after so many failures in a row it is the line.
 ONE_LINE = frozenset({EMAIL, "sms"})
 FAILURES_IN_A_ROW = 3
@@ -60,6 +64,19 @@ def wait_after(attempts: int) -> timedelta:
     return wait * random.uniform(0.8, 1.2)
 
 
+@dataclass(slots=True)
+class Ready:
+    """The rows of one letter, their links and where it goes."""
+
+    notices: list[Notice]
+    links: list[str]
+    address: str
+
+    @property
+    def recipient(self) -> str:
+        return self.notices[0].recipient
+
+
 class Sender:
     """Sends what one channel has due. ``clock`` says what time it is."""
 
@@ -71,8 +88,11 @@ class Sender:
         # Receivers that get nothing more in this run: until when, and why.
         self.held: dict[str, tuple[datetime, str]] = {}
         self.failures = 0
-        self._unwritten: Outcome | None = None
+        # What was claimed and not begun, what was begun and not sent, what was sent and not written.
         self._left: list[list[Notice]] = []
+        self._begun: list[Ready] = []
+        self._sent: list[list[Notice]] = []
+        self._at_once = 1
         self._addresses: dict[str, str] = {}
 
     def work(self) -> bool:
@@ -97,10 +117,11 @@ class Sender:
             self._left = folding.gather(self._awake(batch))
             self._addresses = outbox.addresses({group[0].recipient for group in self._left}, channel=self.name)
             while self._left and not self.run.is_over:
-                if not self._next():
+                if not self._go_on():
                     return False
         finally:
             self._write()
+            self._leave_begun()
             claims.give_back((notice for group in self._left for notice in group), at=self.clock())
         return True
 
@@ -120,26 +141,47 @@ class Sender:
             self.run.postponed += claims.give_back(notices, at=until, error=error)
         return awake
 
-    def _next(self) -> bool:
-        group = self._left[0]
-        address = self._addresses.get(group[0].recipient, "")
-        if not address:
-            self.run.dead += claims.bury(self._left.pop(0), _("收件人没有登记可用的地址。"))
-            return True
-        ready = self._linked(group)
+    def _go_on(self) -> bool:
+        """Begin the next letter, or few, and send them; ``False`` when the line is down."""
+        ready = self._make_ready()
         if not ready:
-            self._left.pop(0)
             return True
-        self._left[0] = [notice for notice, _link in ready]
         if not self._open():
             return False
-        self._left.pop(0)
-        mine = {notice.pk for notice in claims.turn(self._take_unwritten(), [n for n, _l in ready], now=self.clock())}
-        ready = [(notice, link) for notice, link in ready if notice.pk in mine]
-        if ready:
-            notices = [notice for notice, _link in ready]
-            self._send(notices, folding.write(notices, [link for _n, link in ready], address))
+        self._left = self._left[len(ready) :]
+        rows = [notice for letter in ready for notice in letter.notices]
+        mine = {notice.pk for notice in claims.turn(self._take_sent(), rows, now=self.clock())}
+        self._begun = [kept for letter in ready if (kept := _only(letter, mine))]
+        started, failures = time.monotonic(), self.failures
+        while self._begun and not self.run.is_over and self.failures == failures:
+            self._send(self._begun.pop(0))
+        is_quick = not self._begun and self.failures == failures and time.monotonic() - started < AT_ONCE
+        self._at_once = min(self._at_once * 2, MOST_AT_ONCE) if is_quick else 1
+        self._leave_begun()
         return self._line_holds()
+
+    def _make_ready(self) -> list[Ready]:
+        """The first few of what is left that can be sent; what never can is buried on the way."""
+        ready: list[Ready] = []
+        while len(ready) < min(self._at_once, len(self._left)):
+            group = self._left[len(ready)]
+            address = self._addresses.get(group[0].recipient, "")
+            if not address:
+                self.run.dead += claims.bury(self._left.pop(len(ready)), _("收件人没有登记可用的地址。"))
+            elif linked := self._linked(group):
+                self._left[len(ready)] = [notice for notice, _link in linked]
+                ready.append(Ready([n for n, _l in linked], [link for _n, link in linked], address))
+            else:
+                self._left.pop(len(ready))
+        return ready
+
+    def _leave_begun(self) -> None:
+        """What was begun and surely not sent waits as before, uncounted."""
+        begun, self._begun = self._begun, []
+        for letter in begun:
+            until, reason = self.held.get(letter.recipient, (self.clock(), ""))
+            back = Outcome([letter.notices], NoticeStatus.PENDING, reason, next_attempt_at=until, was_tried=False)
+            claims.turn(back, (), now=self.clock())
 
     def _linked(self, group: list[Notice]) -> list[tuple[Notice, str]]:
         """Each with its link. A maker of links is somebody else's code; its letter waits, the others go."""
@@ -189,15 +231,15 @@ class Sender:
         return False
 
     # --- one letter ------------------------------------------------------------------------------
-    def _send(self, notices: list[Notice], letter: Letter) -> None:
+    def _send(self, ready: Ready) -> None:
         begun = time.monotonic()
-        recipient = notices[0].recipient
+        notices, recipient = ready.notices, ready.recipient
         try:
-            self.channel.send(letter)
+            self.channel.send(folding.write(notices, ready.links, ready.address))
         except Later as later:
             reason = _("发送频率已到上限，稍后再发。")
             self.run.postponed += len(notices)
-            self._write(Outcome(notices, NoticeStatus.PENDING, reason, next_attempt_at=later.until, was_tried=False))
+            self._write(Outcome([notices], NoticeStatus.PENDING, reason, next_attempt_at=later.until, was_tried=False))
             self._hold(recipient, later.until, reason)
             return
         except Refused as error:
@@ -210,12 +252,12 @@ class Sender:
             logger.warning("Notice %s: the line was lost while sending.", notices[0].pk, exc_info=True)
             reason = _("发送途中断线（%(error)s），不能确定对方是否已收到。") % {"error": type(error).__name__}
             self.run.uncertain += len(notices)
-            self._write(Outcome(notices, NoticeStatus.UNCERTAIN, reason))
+            self._write(Outcome([notices], NoticeStatus.UNCERTAIN, reason))
             self._hold(recipient, self.clock() + FIRST_WAIT, reason)
         else:
             self.failures = 0
             self.run.sent += len(notices)
-            self._unwritten = Outcome(notices, NoticeStatus.SENT, sent_at=self.clock())
+            self._sent.append(notices)
         if time.monotonic() - begun > SLOW:
             self._hold(recipient, self.clock() + FIRST_WAIT, _("对方应答缓慢，稍后再发。"))
 
@@ -229,17 +271,22 @@ class Sender:
                 self._bury(ended, reason)
             if others:
                 self.run.postponed += len(others)
-                self._write(Outcome(others, NoticeStatus.PENDING, reason or "?", next_attempt_at=until))
+                self._write(Outcome([others], NoticeStatus.PENDING, reason or "?", next_attempt_at=until))
         return until
 
     def _bury(self, notices: list[Notice], reason: str) -> None:
         self.run.dead += len(notices)
-        self._write(Outcome(notices, NoticeStatus.DEAD, reason or "?"))
+        self._write(Outcome([notices], NoticeStatus.DEAD, reason or "?"))
 
     def _hold(self, recipient: str, until: datetime, reason: str) -> None:
         """Nothing more to this receiver until then: what is in hand, and what still waits."""
         self._write()
         self.held[recipient] = (until, reason)
+        self._begun, theirs_begun = _part(self._begun, recipient)
+        for letter in theirs_begun:
+            self.run.postponed += len(letter.notices)
+            back = Outcome([letter.notices], NoticeStatus.PENDING, reason, next_attempt_at=until, was_tried=False)
+            claims.turn(back, (), now=self.clock())
         theirs = [notice for group in self._left for notice in group if notice.recipient == recipient]
         self._left = [group for group in self._left if group[0].recipient != recipient]
         self.run.postponed += claims.give_back(theirs, at=until, error=reason)
@@ -247,11 +294,23 @@ class Sender:
 
     # --- what became of it -----------------------------------------------------------------------
     def _write(self, outcome: Outcome | None = None) -> None:
-        """Write now what became of a letter, and of the last one if that was not written yet."""
-        for done in (self._take_unwritten(), outcome):
+        """Write now what became of a letter, and of those sent before it if that was not written yet."""
+        for done in (self._take_sent(), outcome):
             if done is not None:
                 claims.turn(done, (), now=self.clock())
 
-    def _take_unwritten(self) -> Outcome | None:
-        done, self._unwritten = self._unwritten, None
-        return done
+    def _take_sent(self) -> Outcome | None:
+        sent, self._sent = self._sent, []
+        return Outcome(sent, NoticeStatus.SENT, sent_at=self.clock()) if sent else None
+
+
+def _only(letter: Ready, mine: Collection[int]) -> Ready | None:
+    """The letter with what is still ours of it."""
+    pairs = [(n, link) for n, link in zip(letter.notices, letter.links, strict=True) if n.pk in mine]
+    return Ready([n for n, _l in pairs], [link for _n, link in pairs], letter.address) if pairs else None
+
+
+def _part(letters: list[Ready], recipient: str) -> tuple[list[Ready], list[Ready]]:
+    """Others' letters, and this receiver's."""
+    theirs = [letter for letter in letters if letter.recipient == recipient]
+    return [letter for letter in letters if letter.recipient != recipient], theirs

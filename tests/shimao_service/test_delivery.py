@@ -236,7 +236,7 @@ def begin(*, now=NOW):
 
 
 def sent(claimed):
-    claims.turn(claims.Outcome([claimed], NoticeStatus.SENT, sent_at=NOW), (), now=NOW)
+    claims.turn(claims.Outcome([[claimed]], NoticeStatus.SENT, sent_at=NOW), (), now=NOW)
 
 
 def test_a_claim_is_nobody_else_s_until_its_lease_ends_and_what_was_not_begun_goes_then(route):
