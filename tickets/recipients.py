@@ -7,7 +7,7 @@ looked up together, in a number of queries that does not grow with the requests 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -42,7 +42,8 @@ NEXT = {
     Rung.COMPANY.value: ("director",),
 }
 ON_DUTY, NOBODY = _("值班人"), _("无人值班")
-PERSON = ("id", "name", "user_id", "superiors", "left_on", "department_id")
+# Of an employee, as far as telling needs them; in the order of the model's columns.
+PERSON = ("id", "user_id", "name", "department_id", "superiors", "left_on")
 
 
 @dataclass(slots=True)
@@ -85,10 +86,9 @@ class Roster:
         """The desk and the ladder by project (None: company-wide) and role."""
         found: dict[tuple[int | None, str], dict[int, Employee]] = defaultdict(dict)
         powers = {DESK: Permission.TICKET_DISPATCH.value} | dict.fromkeys(LADDER, Permission.TICKET_VIEW_ALL.value)
-        for grant in self._held(Q(role__code__in=powers)):
-            if powers[grant.role.code] in grant.role.permissions:
-                project = None if grant.role.is_company_wide else grant.project_id
-                found[(project, grant.role.code)][grant.employee_id] = grant.employee
+        for project, role, permissions, employee in self._held(Q(role__code__in=powers)):
+            if powers[role] in permissions:
+                found[(project, role)][employee.pk] = employee
         return found
 
     @cached_property
@@ -98,20 +98,30 @@ class Roster:
         found: dict[int, dict[int, Employee]] = defaultdict(dict)
         power = Permission.TICKET_DEPARTMENT_QUEUE.value
         held = Q(role__permissions__contains=[power], employee__department__in=departments)
-        for grant in self._held(held):
-            for project in self.projects if grant.role.is_company_wide else [grant.project_id or 0]:
-                found[project][grant.employee_id] = grant.employee
+        for project, _role, _permissions, employee in self._held(held):
+            for one in self.projects if project is None else [project]:
+                found[one][employee.pk] = employee
         return found
 
-    def _held(self, condition: Q) -> Iterable[RoleGrant]:
-        columns = [f"employee__{name}" for name in PERSON]
-        return (
+    def _held(self, condition: Q) -> Iterator[tuple[int | None, str, list[str], Employee]]:
+        """Project (None: company-wide), role, its permissions, and who holds it; each person is read once."""
+        rows = (
             RoleGrant.objects.filter(condition, employee__left_on=None)
             .filter(Q(project__in=self.projects) | Q(role__is_company_wide=True))
-            .select_related("employee", "role")
-            .only("project_id", "role__code", "role__permissions", "role__is_company_wide", "role__order", *columns)
             .order_by("role__order", "employee_id")
+            .values_list(
+                "project_id",
+                "role__code",
+                "role__permissions",
+                "role__is_company_wide",
+                *(f"employee__{name}" for name in PERSON),
+            )
         )
+        people: dict[int, Employee] = {}
+        for project, role, permissions, everywhere, *columns in rows:
+            if columns[0] not in people:
+                people[columns[0]] = Employee.from_db("default", PERSON, columns)
+            yield None if everywhere else project, role, permissions, people[columns[0]]
 
     def of_role(self, role: str, project: int) -> list[Employee]:
         return list((self._grants.get((project, role), {}) | self._grants.get((None, role), {})).values())
