@@ -18,11 +18,11 @@ from django.utils.translation import gettext_lazy
 from shimao_service import outbox
 from shimao_service.actors import Actor, ActorKind
 from staff.models import Employee
-from tickets import escalation, group_messages
+from tickets import escalation, group_messages, ways
 from tickets.letters import about, letter
 from tickets.models import Event, Ticket, Urge
 from tickets.recipients import Audience, addresses
-from tickets.statuses import GRADES, MANAGER_AT, SUPERVISOR_AT, Channel, Kind, Oversight, Status, Urgency, Verb
+from tickets.statuses import GRADES, MANAGER_AT, SUPERVISOR_AT, Kind, Oversight, Status, Urgency, Verb
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -213,25 +213,20 @@ def _told(audience: Audience, event: Event, me: str) -> list[outbox.Draft]:
 
 
 def owner_drafts(ticket: Ticket, events: Sequence[Event]) -> list[outbox.Draft]:
-    """The mails to the owner: the result with the question, where there is an address to write to."""
-    if not has_mail(ticket):
+    """What is written to the owner: the result with the question, where there is a way to write."""
+    if not ways.to_owner(ticket):
         return []
     if ticket.status == Status.FED_BACK and any(event.verb == Verb.FEED_BACK for event in events):
         return [satisfaction_draft(ticket, f"ticket:{ticket.pk}:r{ticket.round}:satisfaction_asked")]
     return []
 
 
-def has_mail(ticket: Ticket) -> bool:
-    """Whether the owner can be written to; otherwise the desk calls and asks."""
-    return bool(ticket.contact_email) and ticket.feedback_channel != Channel.UNREACHABLE
-
-
 def satisfaction_draft(ticket: Ticket, key: str) -> outbox.Draft:
-    """The question whether the owner is satisfied. Its link is made when it is sent."""
+    """The question whether the owner is satisfied, by the way there is. Its link is made when it is sent."""
     return outbox.Draft(
         key=key,
         recipients=[f"ticket:{ticket.pk}"],
-        channels=("email",),
+        channels=(ways.to_owner(ticket),),
         kind="owner_satisfaction",
         title=_("您的%(kind)s %(number)s 已有结果，请评价")
         % {"kind": Kind(ticket.kind).label, "number": ticket.number},

@@ -151,14 +151,19 @@ def acknowledge(ticket_id: int, user: User, now: datetime) -> None:
         lifecycle.acknowledge(ticket, by=actor_of(employee), now=now)
 
 
+def register_phones() -> None:
+    """Where there are text messages."""
+    for reader, phones in (("ticket", phones_of_contacts), ("user", phones_of_users), ("owner", phones_of_owners)):
+        sms.register_numbers(reader, phones)
+
+
 def register() -> None:
     """Called when the app is ready."""
     outbox.register_link("track", tracking_link)
     outbox.register_address("ticket", addresses_of_contacts)
     outbox.register_address("user", addresses_of_users)
     outbox.register_address("owner", addresses_of_owners)
-    for reader, phones in (("ticket", phones_of_contacts), ("user", phones_of_users), ("owner", phones_of_owners)):
-        sms.register_numbers(reader, phones)
+    register_phones()
     outbox.register_name("ticket", names_of_contacts)
     outbox.register_name("owner", names_of_owners)
     outbox.register_topics(TOPICS)

@@ -16,7 +16,7 @@ from shimao_service import outbox
 from shimao_service.actors import SYSTEM
 from shimao_service.exceptions import Refusal
 from staff.models import Employee
-from tickets import escalation, lifecycle, notices, schedule
+from tickets import escalation, lifecycle, notices, schedule, ways
 from tickets.circumstances import EMERGENCY, NOTHING, Around, around_of, clocks_of
 from tickets.deadlines import ClockState
 from tickets.escalation import Rise
@@ -179,8 +179,8 @@ def _write(tickets: Sequence[Ticket]) -> None:
 
 
 def draft(ticket: Ticket, due: Due, audience: Audience | None = None) -> list[outbox.Draft]:
-    """The notices of one reminder: to staff in the inbox, or to the owner by mail where there is an address."""
-    if due.reminder == Reminder.SATISFACTION and notices.has_mail(ticket):
+    """The notices of one reminder: to staff in the inbox, or to the owner where there is a way to write to them."""
+    if due.reminder == Reminder.SATISFACTION and ways.to_owner(ticket):
         return [notices.satisfaction_draft(ticket, due.key(ticket))]
     people = TOLD[due.reminder](audience or Audience(ticket))
     if not people:

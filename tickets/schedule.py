@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from shimao_service import working_time
 from shimao_service.working_time import SERVICE, Calendar, NeverOpen
-from tickets import policies
+from tickets import policies, ways
 from tickets.circumstances import EMERGENCY, NOTHING, Around, around_of
 from tickets.deadlines import ClockState
 from tickets.escalation_steps import Moment, is_ordinary, moments, opening
@@ -174,7 +174,7 @@ def _waiting(ticket: Any, pace: Pace) -> Iterator[Due]:
         yield Due(max(_at_hour(ticket.hold_until, MORNING_HOUR, MORNING_MINUTE), since), Reminder.HOLD_ENDS, entry)
         yield Due(ticket.hold_until, Reminder.RESUME, entry)
     elif ticket.status == Status.FED_BACK:
-        if not ticket.contact_email and ticket.feedback_channel in (Channel.WECHAT, Channel.SMS, Channel.LINK):
+        if not ways.to_owner(ticket) and ticket.feedback_channel in (Channel.WECHAT, Channel.SMS, Channel.LINK):
             yield Due(since, Reminder.ASK_OWNER, f"{entry}.0")
         for number, delay in enumerate(SATISFACTION_AFTER, start=1):
             yield Due(pace.calm.after(since, delay), Reminder.SATISFACTION, f"{entry}.{number}")
