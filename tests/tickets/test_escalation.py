@@ -13,6 +13,7 @@ from shimao_service.actors import SYSTEM
 from shimao_service.models import Notice
 from staff.models import Absence, DutySlot
 from tests.factories import register, walk
+from tests.query_budgets import budget
 from tickets import escalation_settings, escalation_steps, lifecycle, reminders, schedule
 from tickets.lifecycle.gate import refresh_clocks
 from tickets.models import Escalation, EscalationStep, Event, Ticket
@@ -461,3 +462,11 @@ def test_the_stored_next_time_is_the_computed_one(cast):
 def test_the_system_alone_escalates(cast):
     assert has_power(Verb.ESCALATE, cast.project.pk, SYSTEM)
     assert not has_power(Verb.ESCALATE, cast.project.pk, cast.by("manager"))
+
+
+def test_the_ladder_stays_within_its_budget(cast, as_):
+    register(cast)
+    client = as_("director")
+    client.get(reverse("escalation"))
+    with budget("ladder of escalation"):
+        client.get(reverse("escalation"))
