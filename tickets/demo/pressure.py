@@ -23,6 +23,8 @@ HOUR = timedelta(hours=1)
 OWNER = "业主"
 SYSTEM = ("system", None, "系统")
 COMPANY = "总经理"
+# What answers an urge by itself.
+SETTLES = (Verb.COMPLETE, Verb.CANCEL, Verb.CONCLUDE, Verb.FEED_BACK, Verb.SUMMARISE)
 LADDER = tuple(Step(*row) for row in STEPS)
 
 
@@ -62,15 +64,29 @@ def urge(story: Story, rng: random.Random) -> list[tuple[Any, ...]]:
             row.overseen_at, row.oversight = at, Oversight.URGED.value
             _insert(story, at, Verb.OVERSEE, SYSTEM, "", {"reason": Oversight.URGED.value})
         answered = at + timedelta(minutes=rng.uniform(10, 90))
-        who, answer = ("", "")
+        who, answer = "", ""
         if answered < min(done, story.now) and rng.random() < 0.85:
             keeper = ("employee", row.first_receiver_id, story._name(row.first_receiver_id))
             who, answer = keeper[2], rng.choice(URGE_ANSWERS)
             _insert(story, answered, Verb.ANSWER_URGE, keeper, answer, {"urges": 1, "to_owner": True})
-        rows.append((event_round, "owner", OWNER, row.owner_id, "", note, at, 1, at, answered if who else None,
-                     who, answer))  # fmt: skip
-        at = max(at, answered) + timedelta(hours=rng.uniform(3, 20))
+        else:
+            answered, who, answer = _settled(story, at)
+        rows.append((event_round, "owner", OWNER, row.owner_id, "", note, at, 1, at, answered, who, answer))
+        at = max(at, answered or at) + timedelta(hours=rng.uniform(3, 20))
     return rows
+
+
+def _settled(story: Story, since: datetime) -> tuple[datetime | None, str, str]:
+    """Who answers by doing: the first word to the owner, or the work done, after the urge; nobody yet: it waits."""
+    for index, event in enumerate(story.events):
+        _seq, verb, at, _kind, _id, name, _from, _to, _round, note, data, _clause = event
+        told = verb in SETTLES or (verb == Verb.FOLLOW_UP and (data or {}).get("answered"))
+        if at > since and told:
+            count = (data or {}).get("urges", 0) + 1
+            kept = (data or {}) | {"urges": count, "to_owner": True}
+            story.events[index] = (*event[:10], kept, event[11])
+            return at, name, note
+    return None, "", ""
 
 
 def oversee(story: Story) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -15,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from shimao_service import bench_delivery
 from staff.models import Employee
 from tickets import reminders
 from tickets.models import Ticket
@@ -52,6 +54,7 @@ class Command(BaseCommand):
         for name, client, path in cases:
             self.page(name, client, path, floor)
         self.tick()
+        self.delivery()
 
     def signed_in(self, username: str) -> Client:
         employee = Employee.objects.select_related("user").get(user__username=username)
@@ -82,12 +85,28 @@ class Command(BaseCommand):
         return milliseconds
 
     def tick(self) -> None:
-        """One tick's question, as if it were now; what it writes is taken back."""
-        reminders_due = Ticket.objects.filter(remind_at__lte=timezone.now()).count()
+        """The tick's question to the requests, as of the next minute in which something falls due and as of the
+        busiest next quarter of an hour; what it writes is taken back. The backlog of a database that nobody ticked
+        is no tick: it is caught up with first, and taken back as well."""
+        now = timezone.now()
+        with transaction.atomic():
+            backlog = Ticket.objects.filter(remind_at__lte=now).count()
+            Ticket.objects.filter(remind_at__lte=now).update(remind_at=None)
+            for name, minutes in (("tick, one minute", 1), ("tick, a quarter of an hour late", 15)):
+                until = now + timedelta(minutes=minutes)
+                due = Ticket.objects.filter(remind_at__lte=until).count()
+                self.stdout.write(f"  {name:34} {self.timed(lambda at=until: self.ask(at)):8.1f} ms ({due} due)")
+            transaction.set_rollback(True)
+        self.stdout.write(f"  {'':34} ({backlog} had fallen due before)")
 
-        def ask() -> None:
-            with transaction.atomic():
-                reminders.remind(timezone.now())
-                transaction.set_rollback(True)
+    def ask(self, now: datetime) -> None:
+        with transaction.atomic():
+            reminders.remind(now)
+            transaction.set_rollback(True)
 
-        self.stdout.write(f"  {'tick':34} {self.timed(ask):8.1f} ms ({reminders_due} due)")
+    def delivery(self) -> None:
+        """Notices posted and sent by one worker, without a network; what it writes is removed."""
+        measured = bench_delivery.measure()
+        self.stdout.write(f"  {'delivery, one worker':34} {measured.delivered:8.0f} notices a second")
+        self.stdout.write(f"  {'  left in one transaction':34} {measured.posted:8.0f} notices a second")
+        self.stdout.write(f"  {'  folded, several to one reader':34} {measured.folded:8.0f} notices a second")
