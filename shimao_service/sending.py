@@ -211,7 +211,7 @@ class Sender:
         except Later as later:
             rest = [notice for group in self._left for notice in group]
             self._left = []
-            self.run.postponed += claims.give_back(rest, at=later.until, error=_("发送频率已到上限，稍后再发。"))
+            self.run.postponed += claims.give_back(rest, at=later.until, error=later.reason or _("发送频率已到上限，稍后再发。"))
             return False
         except Exception as error:  # nothing was sent yet, so whatever it is can be tried again
             reason = str(error) or type(error).__name__
@@ -237,7 +237,7 @@ class Sender:
         try:
             self.channel.send(folding.write(notices, ready.links, ready.address))
         except Later as later:
-            reason = _("发送频率已到上限，稍后再发。")
+            reason = later.reason or _("发送频率已到上限，稍后再发。")
             self.run.postponed += len(notices)
             self._write(Outcome([notices], NoticeStatus.PENDING, reason, next_attempt_at=later.until, was_tried=False))
             self._hold(recipient, later.until, reason)
@@ -249,8 +249,11 @@ class Sender:
             self._hold(recipient, self._postpone(notices, str(error)), str(error))
         except Exception as error:  # whatever it is, the letter may have left
             self.failures += 1
-            logger.warning("Notice %s: the line was lost while sending.", notices[0].pk, exc_info=True)
             reason = _("发送途中断线（%(error)s），不能确定对方是否已收到。") % {"error": type(error).__name__}
+            if isinstance(error, Uncertain):
+                reason = _("%(error)s不能确定是否已送达。") % {"error": error}
+            else:
+                logger.warning("Notice %s: the line was lost while sending.", notices[0].pk, exc_info=True)
             self.run.uncertain += len(notices)
             self._write(Outcome([notices], NoticeStatus.UNCERTAIN, reason))
             self._hold(recipient, self.clock() + FIRST_WAIT, reason)

@@ -88,6 +88,7 @@ def test_what_is_uncertain_is_sent_again_by_a_click_under_the_same_name(server, 
     tell(receiver)
     delivery.deliver(now=NOW)
     assert stand(receiver) == {NoticeStatus.UNCERTAIN: 1}
+    assert "连接中断" in Notice.objects.get().error
     by = django_user_model.objects.create(username="manager")
     delivery.retry([Notice.objects.get().pk], by=by, now=NOW)
     Outlet.objects.update(rests_until=None)
@@ -126,6 +127,7 @@ def test_a_paused_one_keeps_its_letters(server, daytime, django_user_model):
     tell(receiver, 2)
     delivery.deliver(now=NOW)
     assert stand(receiver) == {NoticeStatus.PENDING: 2}
+    assert "停用" in Notice.objects.first().error
     outlets.resume(receiver, by=django_user_model.objects.create(username="m"), now=NOW)
     delivery.deliver(now=NOW)
     assert stand(receiver) == {NoticeStatus.SENT: 2}
