@@ -65,6 +65,14 @@ MOVES = {
     "conclude": lambda t, c, at, n: lifecycle.conclude(t, by=c.by("manager"), reason="终结", now=at),
     "cancel": lambda t, c, at, n: lifecycle.cancel(t, by=c.by("supervisor"), reason="作废", now=at),
     "leave": lambda t, c, at, n: lifecycle.release_employee(c.handler, by=SYSTEM, now=at),
+    "urge": lambda t, c, at, n: lifecycle.urge(t, by=(owner_actor(t), c.by("supervisor"))[n % 2], note="快点", now=at),
+    "oversee": lambda t, c, at, n: lifecycle.oversee(t, by=c.by("manager"), note="盯紧", now=at),
+    "answer_urge": lambda t, c, at, n: lifecycle.answer_urge(t, by=c.by("frontdesk"), note="在办", now=at),
+    "refer": lambda t, c, at, n: lifecycle.refer(
+        t, by=c.by("frontdesk"), authority="government", number=str(n),
+        due_at=(None, at + timedelta(hours=n), at + timedelta(days=n))[n % 3], now=at,
+    ),
+    "reply_authority": lambda t, c, at, n: lifecycle.reply_authority(t, by=c.by("frontdesk"), content="已办", now=at),
 }  # fmt: skip
 # The path that leads on stands in several times, so that generated histories get somewhere.
 ONWARD = ("dispatch", "accept", "complete", "feed_back", "rate", "summarise")
