@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from shimao_service import claims, folding, outbox
-from shimao_service.channels import Channel, Later, NotSent, Refused
+from shimao_service.channels import Channel, Later, NotSent, Refused, Uncertain
 from shimao_service.claims import Outcome
 from shimao_service.models import Notice, NoticeStatus
 from shimao_service.models.notice import EMAIL
@@ -211,7 +211,9 @@ class Sender:
         except Later as later:
             rest = [notice for group in self._left for notice in group]
             self._left = []
-            self.run.postponed += claims.give_back(rest, at=later.until, error=later.reason or _("发送频率已到上限，稍后再发。"))
+            self.run.postponed += claims.give_back(
+                rest, at=later.until, error=later.reason or _("发送频率已到上限，稍后再发。")
+            )
             return False
         except Exception as error:  # nothing was sent yet, so whatever it is can be tried again
             reason = str(error) or type(error).__name__
