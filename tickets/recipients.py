@@ -23,7 +23,7 @@ from staff.duty import OFF_SHIFT, Reason, Turn
 from staff.models import DutySlot, Employee, RoleGrant
 from staff.permissions import Permission
 from tickets.models import Ticket, TicketSubject
-from tickets.statuses import Kind, Rung
+from tickets.statuses import Kind, Rung, Status
 
 # Nearest first: where one level is missing or concerned, the next one up hears it.
 LADDER = ("supervisor", "department_manager", "manager", "director")
@@ -298,8 +298,10 @@ class Audience:
         return reached.settled()
 
     def _line(self, rung: str) -> Iterable[tuple[str, Callable[[], list[Employee]]]]:
-        if rung == Rung.HANDLER and self.ticket.handler_id:
-            yield "handler", lambda: [self.ticket.handler] if self.ticket.handler else []
+        # What is done waits for its first receiver to tell the owner.
+        worker = self.ticket.first_receiver if self.ticket.status == Status.COMPLETED else self.ticket.handler
+        if rung == Rung.HANDLER and worker is not None:
+            yield "handler", lambda: [worker]
         for role in NEXT[rung]:
             yield role, lambda role=role: self.roster.of_role(role, self.ticket.project_id)  # type: ignore[misc]
 

@@ -90,6 +90,11 @@ def test_a_complaint_about_the_supervisor_climbs_past_everyone_below(cast):
     assert [one.name for one in audience.desk()] == ["赵经理"], "the desk reports to the supervisor"
 
 
+def test_what_is_done_and_not_told_yet_is_its_first_receivers(cast):
+    ticket = walk(cast, Status.COMPLETED, kind="consultation", category=None, now=TEN)
+    assert [one.name for one in Audience(ticket, at=TEN).climb(Rung.HANDLER).told] == ["林静"]
+
+
 def test_addresses_are_of_those_who_can_sign_in_each_once(cast):
     cast.guard.user = None
     assert addresses([cast.handler, cast.handler, cast.guard]) == [f"user:{cast.handler.user_id}"]
