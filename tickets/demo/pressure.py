@@ -63,9 +63,9 @@ def urge(story: Story, rng: random.Random) -> list[tuple[Any, ...]]:
         if nth == MANAGER_AT and row.overseen_at is None:
             row.overseen_at, row.oversight = at, Oversight.URGED.value
             _insert(story, at, Verb.OVERSEE, SYSTEM, "", {"reason": Oversight.URGED.value})
-        answered = at + timedelta(minutes=rng.uniform(10, 90))
+        answered: datetime | None = at + timedelta(minutes=rng.uniform(10, 90))
         who, answer = "", ""
-        if answered < min(done, story.now) and rng.random() < 0.85:
+        if answered and answered < min(done, story.now) and rng.random() < 0.85:
             keeper = ("employee", row.first_receiver_id, story._name(row.first_receiver_id))
             who, answer = keeper[2], rng.choice(URGE_ANSWERS)
             _insert(story, answered, Verb.ANSWER_URGE, keeper, answer, {"urges": 1, "to_owner": True})

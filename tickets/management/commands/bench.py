@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -95,7 +96,7 @@ class Command(BaseCommand):
             for name, minutes in (("tick, one minute", 1), ("tick, a quarter of an hour late", 15)):
                 until = now + timedelta(minutes=minutes)
                 due = Ticket.objects.filter(remind_at__lte=until).count()
-                self.stdout.write(f"  {name:34} {self.timed(lambda at=until: self.ask(at)):8.1f} ms ({due} due)")
+                self.stdout.write(f"  {name:34} {self.timed(partial(self.ask, until)):8.1f} ms ({due} due)")
             transaction.set_rollback(True)
         self.stdout.write(f"  {'':34} ({backlog} had fallen due before)")
 
