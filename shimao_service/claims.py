@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from shimao_service import folding
 from shimao_service.models import Notice, NoticeStatus
 
-BATCH = 50
+BATCH = 100
 # What waits for the same readers as a batch and may go along with it.
 COMPANY = 500
 LEASE = timedelta(minutes=3)

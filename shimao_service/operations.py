@@ -33,6 +33,7 @@ from shimao_service.models.notice import INBOX
 
 SHOWN = 100
 HELD_SHOWN = 20
+CAUSES_SHOWN = 20
 LATE = timedelta(minutes=2)
 MAILS_SHOWN = 50
 
@@ -55,17 +56,21 @@ def operators_only(may: Callable[[Any], bool]) -> Callable[[Any], Any]:
 @operators_only(health.may_see_notices)
 def outbox_page(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    channels = queues(now)
+    channels, held, standing, heartbeat = queues(now), held_back(), _standing(), health.last_tick()
+    lines: list[dict[str, Any]] = [*held, *(row for stood in standing.values() for row in stood["rows"])]
+    names = outbox.names({line["recipient"] for line in lines})
+    for line in lines:
+        line["reader"] = names.get(line["recipient"], _("未知收件人"))
     context = {
         "channels": channels,
         "waiting": sum(channel.waiting for channel in channels),
         "late": sum(channel.late for channel in channels),
         "sent": sum(channel.sent for channel in channels),
-        "held": held_back(now),
-        "uncertain": _rows(NoticeStatus.UNCERTAIN),
-        "dead": _rows(NoticeStatus.DEAD),
-        "heartbeat": health.last_tick(),
-        "stalled_minutes": health.minutes_stalled(now=now),
+        "held": held,
+        "uncertain": standing[NoticeStatus.UNCERTAIN],
+        "dead": standing[NoticeStatus.DEAD],
+        "heartbeat": heartbeat,
+        "stalled_minutes": health.stalled_since(heartbeat.at if heartbeat else None, now=now),
         "may_act": health.may_resend(getattr(request, "viewer", None)),
         "shows_mail": _mail_folder() is not None,
     }
@@ -113,19 +118,15 @@ def queues(now: datetime) -> list[Queue]:
     return list(found.values())
 
 
-def held_back(now: datetime) -> list[dict[str, Any]]:
+def held_back() -> list[dict[str, Any]]:
     """Receivers whose letters wait because something went wrong with them, the longest queue first."""
     pending = Notice.objects.filter(status=NoticeStatus.PENDING).exclude(error="")
-    rows = list(
+    rows = (
         pending.values("channel", "recipient")
         .annotate(count=Count("id"), until=Min("next_attempt_at"), attempts=Max("attempts"), error=Max("error"))
         .order_by("-count", "recipient")[:HELD_SHOWN]
     )
-    names = outbox.names({row["recipient"] for row in rows})
-    return [
-        row | {"channel": channel_name(row["channel"]), "reader": names.get(row["recipient"], _("未知收件人"))}
-        for row in rows
-    ]
+    return [{**row, "channel": channel_name(row["channel"])} for row in rows]
 
 
 @require_POST
@@ -154,28 +155,32 @@ def _chosen(request: HttpRequest) -> list[int]:
     ]
 
 
-def _rows(status: str) -> dict[str, Any]:
-    """Those that stand still: how many, by which causes, and the latest of them with their readers' names."""
-    notices = Notice.objects.filter(status=status)
-    causes = list(notices.values("channel", "error").annotate(count=Count("id")).order_by("-count")[:20])
-    latest = list(
-        notices.order_by("-id").only("id", "kind", "channel", "recipient", "error", "attempts", "created_at")[:SHOWN]
-    )
-    names = outbox.names({notice.recipient for notice in latest})
-    return {
-        "tone": "overdue" if causes else "",
-        "count": sum(cause["count"] for cause in causes),
-        "causes": [{**cause, "channel_name": channel_name(cause["channel"])} for cause in causes],
-        "rows": [
-            {
-                "notice": notice,
-                "kind": outbox.kind_label(notice.kind),
-                "channel": channel_name(notice.channel),
-                "reader": names.get(notice.recipient, _("未知收件人")),
-            }
-            for notice in latest
-        ],
+def _standing() -> dict[str, dict[str, Any]]:
+    """Those that stand still, uncertain and dead: how many, by which causes, and the latest of them."""
+    notices = Notice.objects.filter(status__in=delivery.STANDING)
+    causes = notices.values("status", "channel", "error").annotate(count=Count("id")).order_by("-count")
+    found: dict[str, dict[str, Any]] = {
+        status: {"tone": "", "count": 0, "causes": [], "rows": _latest(status)} for status in delivery.STANDING
     }
+    for cause in causes:
+        stood = found[cause["status"]]
+        stood["tone"], stood["count"] = "overdue", stood["count"] + cause["count"]
+        if len(stood["causes"]) < CAUSES_SHOWN:
+            stood["causes"].append({**cause, "channel_name": channel_name(cause["channel"])})
+    return found
+
+
+def _latest(status: str) -> list[dict[str, Any]]:
+    columns = ("id", "kind", "channel", "recipient", "error", "attempts", "created_at")
+    return [
+        {
+            "notice": notice,
+            "kind": outbox.kind_label(notice.kind),
+            "channel": channel_name(notice.channel),
+            "recipient": notice.recipient,
+        }
+        for notice in Notice.objects.filter(status=status).order_by("-id").only(*columns)[:SHOWN]
+    ]
 
 
 def channel_name(channel: str) -> str:

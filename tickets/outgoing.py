@@ -18,6 +18,7 @@ from tickets.models import Owner, Ticket
 
 KINDS = {
     "ticket_registered": _("新工单"),
+    "ticket_night": _("夜间新工单"),
     "ticket_dispatched": _("派单"),
     "ticket_returned": _("退单"),
     "ticket_completed": _("处理完成"),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.core.mail import EmailMessage, get_connection
+from django.utils import timezone
 
-from shimao_service import delivery, health, outbox
+from shimao_service import delivery, health, operations, outbox, ticking
 from shimao_service.models import Notice, NoticeStatus, User
 from staff.models import Role, RoleGrant
 from staff.roles import ensure_default_roles
 from tests.factories import EmployeeFactory, ProjectFactory
+from tests.query_budgets import budget
 from tests.shimao_service.notices import NOW, leave
 
 pytestmark = pytest.mark.django_db
@@ -139,3 +143,69 @@ def test_the_company_s_roles_have_it_as_they_should(client, outsider, role, sees
     RoleGrant.objects.create(employee=employee, role=role, project=None if role.is_company_wide else ProjectFactory())
     assert client.get("/inbox/outbox/").status_code == sees
     assert client.post("/inbox/outbox/decide/", {"do": "retry"}).status_code == acts
+
+
+# --- queues --------------------------------------------------------------------------------------
+@pytest.fixture
+def now():
+    return timezone.now()
+
+
+def test_every_channel_says_how_much_waits_since_when_and_what_left_in_the_last_hour(client, admin, now):
+    leave("old", channels=("email",), now=now - timedelta(hours=3))
+    leave("rests", channels=("email",), now=now + timedelta(minutes=5))
+    leave("sms", channels=("sms",), now=now)
+    for key, minutes in {"just": 5, "long ago": 90}.items():
+        leave(key, channels=("email",), now=now)
+        at = now - timedelta(minutes=minutes)
+        Notice.objects.filter(key=key).update(status=NoticeStatus.SENT, sent_at=at, next_attempt_at=None)
+    leave("carried", channels=("email",), now=now)
+    first = Notice.objects.get(key="just")
+    Notice.objects.filter(key="carried").update(
+        status=NoticeStatus.SENT, sent_at=now, next_attempt_at=None, folded_into=first
+    )
+    leave("inbox", now=now)
+    found = {queue.channel: queue for queue in operations.queues(now)}
+    mail = found["email"]
+    assert (mail.waiting, mail.late, mail.resting, mail.sending) == (2, 1, 1, 0)
+    assert mail.oldest == now - timedelta(hours=3)
+    assert mail.sent == 1, "several in one letter are one that left; the inbox is none"
+    assert found["sms"].waiting == 1
+    assert "inbox" not in found
+
+
+def test_a_channel_that_was_set_up_is_there_also_when_nothing_waits(client, admin, now):
+    assert "email" in {queue.channel for queue in operations.queues(now)}
+    assert "到点仍未发出" not in client.get("/inbox/outbox/").content.decode()
+    leave("late", channels=("email",), now=now - timedelta(minutes=10))
+    assert "到点仍未发出" in client.get("/inbox/outbox/").content.decode()
+
+
+def test_receivers_held_back_are_named_with_how_many_wait_and_why(client, admin, now):
+    robot = {"recipients": ["user:7"], "channels": ("email",), "now": now}
+    for n in range(3):
+        leave(f"held{n}", **robot)
+    leave("waits quietly", recipients=["user:8"], channels=("email",), now=now)
+    until = now + timedelta(minutes=4)
+    Notice.objects.filter(recipient="user:7").update(error="451 稍后再试", next_attempt_at=until)
+    (row,) = operations.held_back()
+    assert (row["count"], row["until"], row["error"]) == (3, until, "451 稍后再试")
+    page = client.get("/inbox/outbox/").content.decode()
+    assert "暂缓发送的收件方" in page
+    assert "451 稍后再试" in page
+
+
+def test_the_beat_s_last_tick_and_how_long_it_took_are_shown(client, admin):
+    ticking.tick()
+    page = client.get("/inbox/outbox/")
+    assert page.context["heartbeat"].detail["milliseconds"] >= 0
+    assert "尚未运行" not in page.content.decode()
+
+
+def test_the_page_stays_within_its_budget(client, admin, now):
+    standing(NoticeStatus.DEAD, "550", n=30)
+    standing(NoticeStatus.UNCERTAIN, n=30)
+    leave("a", channels=("email", "sms", "robot"), now=now)
+    client.get("/inbox/outbox/")
+    with budget("outbox"):
+        client.get("/inbox/outbox/")
