@@ -33,7 +33,11 @@ class DefaultRole:
 
 DEFAULT_ROLES = (
     DefaultRole("front_desk", N_("客服前台"), FRONT_DESK),
-    DefaultRole("steward", N_("管家"), (P.TICKET_VIEW_ALL, P.TICKET_REGISTER, P.TICKET_FOLLOW_UP, P.OWNER_LOOKUP, P.TICKET_URGE)),
+    DefaultRole(
+        "steward",
+        N_("管家"),
+        (P.TICKET_VIEW_ALL, P.TICKET_REGISTER, P.TICKET_FOLLOW_UP, P.OWNER_LOOKUP, P.TICKET_URGE),
+    ),
     DefaultRole(
         "duty_desk", N_("中控值班"),
         (P.TICKET_VIEW_ALL, P.TICKET_REGISTER, P.TICKET_DISPATCH, P.OWNER_LOOKUP, P.TICKET_URGE),
