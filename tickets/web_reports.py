@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from shimao_service.actors import Actor, ActorKind
 from staff.models import Employee, Project
-from tickets import floods, lifecycle
+from tickets import floods, lifecycle, suggestions
 from tickets.lifecycle.intake import Intake
 from tickets.models import Building, Category, Occupancy, Owner, Submission, Ticket, Unit
 from tickets.pictures import Picture
@@ -161,6 +161,7 @@ def intake_of(report: WebReport, now: datetime) -> Intake:
     unit = find_unit(report.project, report.building, report.room) if report.room else None
     phone = "" if report.is_anonymous else report.phone
     occupant = find_occupant(unit, phone, report.name, now) if unit and phone else None
+    category = suggest_category(report.project, report.kind, report.description)
     description = report.description
     if report.employee and report.kind in (Kind.COMPLAINT, Kind.PRAISE):
         description += "\n" + f"涉及员工：{report.employee}"
@@ -176,7 +177,9 @@ def intake_of(report: WebReport, now: datetime) -> Intake:
         unit=unit,
         building=unit.building if unit else report.building,
         place="" if unit else report.room,
-        category=suggest_category(report.project, report.kind, report.description),
+        category=category,
+        # Nobody asks owners how urgent it is: fire, people trapped and burst pipes say so themselves.
+        urgency=suggestions.urgency_of(report.description, report.kind, category),
         source=Source.WEB.value,
         subjects=find_subjects(report.project, report.kind, report.employee, report.description),
     )

@@ -469,6 +469,17 @@ def test_a_night_receipt_says_the_morning_and_an_urgent_one_does_not(form):
     assert "最晚明天 09:00 有人接手" in plain
 
 
+@pytest.mark.parametrize(("words", "kind", "urgency"), [
+    ("三个人被困在电梯里", "repair", "critical"),
+    ("厨房水管爆了，总阀拧不动", "repair", "urgent"),
+    ("水龙头滴水", "repair", "normal"),
+    ("电梯关门太快，怕被困", "suggestion", "normal"),
+])  # fmt: skip
+def test_an_owners_own_words_say_how_urgent_it_is(form, words, kind, urgency):
+    form.send(description=words, kind=kind)
+    assert Ticket.objects.get().urgency == urgency
+
+
 def test_words_decide_a_category_only_when_they_decide_one(cast):
     assert web_reports.suggest_category(cast.project, Kind.REPAIR, "楼上漏水") == cast.category
     assert web_reports.suggest_category(cast.project, Kind.REPAIR, "门坏了") is None
