@@ -18,7 +18,6 @@ from tickets.models import Owner, Ticket
 
 KINDS = {
     "ticket_registered": _("新工单"),
-    "ticket_night": _("夜间新工单"),
     "ticket_dispatched": _("派单"),
     "ticket_returned": _("退单"),
     "ticket_completed": _("处理完成"),
@@ -73,7 +72,7 @@ TOPIC_OF = {
     **dict.fromkeys(
         (
             "ticket_registered", "ticket_dispatched", "ticket_returned", "ticket_reopened", "ticket_handed_over",
-            "ticket_night",
+
         ),
         "work",
     ),
