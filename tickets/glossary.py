@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from staff.models import Project
+from shimao_service.models import Origin, OutletKind
+from staff.models import Absence, Project
 from staff.permissions import Permission
 from tickets.models import Occupancy, Urge
 from tickets.statuses import (
@@ -15,9 +16,11 @@ from tickets.statuses import (
     Kind,
     Level,
     Liability,
+    LimitUnit,
     Mood,
     Oversight,
     RatingSource,
+    Rung,
     Source,
     Status,
     Step,
@@ -43,6 +46,11 @@ GROUPS: tuple[tuple[str, Any], ...] = (
     ("Clocks (时限)", ClockName),
     ("Who urges (催促)", Urge.By),
     ("Why the manager oversees it (督办原因)", Oversight),
+    ("Units of a limit (时限单位)", LimitUnit),
+    ("Rungs of the ladder (升级层级)", Rung),
+    ("Outlets (通知渠道)", OutletKind),
+    ("Days from (日期来源)", Origin),
+    ("Absences (请假)", Absence.Kind),
     ("Project kinds (项目类型)", Project.Kind),
     ("Relations to a unit (关系)", Occupancy.Relation),
     ("Permissions (权限)", Permission),
