@@ -24,7 +24,7 @@ from tickets.escalation_steps import Moment, Step
 from tickets.letters import about, letter
 from tickets.models import Escalation, Event, Ticket
 from tickets.recipients import Audience, Reached
-from tickets.statuses import CLAUSE_OF, ClockName, Kind, Rung, StepBasis, Urgency, Verb
+from tickets.statuses import CLAUSE_OF, ClockName, Kind, Rung, Status, StepBasis, Urgency, Verb
 
 RANK = {rung.value: number for number, rung in enumerate(Rung)}
 
@@ -80,6 +80,10 @@ def title_of(ticket: Ticket, clock: str, step: Step) -> str:
     words = {"clock": str(ClockName(clock).label), "n": step.amount, "about": about(ticket)}
     if step.basis == StepBasis.HOURS:
         return _("%(clock)s超时已 %(n)s 小时：%(about)s") % words
+    if step.is_warning and clock == ClockName.RESPONSE and ticket.status == Status.DISPATCHED:
+        return _("%(clock)s时限已用 %(n)s%%，请尽快接单：%(about)s") % words
+    if step.is_warning and clock == ClockName.RESPONSE:
+        return _("%(clock)s时限已用 %(n)s%%，请尽快派单：%(about)s") % words
     if step.is_warning:
         return _("%(clock)s时限已用 %(n)s%%，请抓紧：%(about)s") % words
     if step.is_breach:
