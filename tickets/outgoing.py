@@ -72,7 +72,6 @@ TOPIC_OF = {
     **dict.fromkeys(
         (
             "ticket_registered", "ticket_dispatched", "ticket_returned", "ticket_reopened", "ticket_handed_over",
-
         ),
         "work",
     ),

@@ -170,6 +170,8 @@ class Line:
             return "overdue" if status == NoticeStatus.DEAD else "warning"
         if self.notice.must_acknowledge and not self.notice.acknowledged_at and status == NoticeStatus.SENT:
             return "warning"
+        if self.notice.channel == "inbox" and status == NoticeStatus.SENT and not self.notice.is_read:
+            return "waiting"
         return {NoticeStatus.SENT: "done", NoticeStatus.CANCELLED: "muted"}.get(NoticeStatus(status), "waiting")
 
     @property
