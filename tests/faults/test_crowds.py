@@ -10,9 +10,8 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 from django.utils import timezone
+from redis import Redis
 
-from shimao_service import outbox
-from shimao_service.celery import app
 from shimao_service.models import Heartbeat, Notice, NoticeStatus, Outlet
 from staff.models import Employee
 from tests.factories import make_cast
@@ -57,8 +56,8 @@ def test_two_beats_and_three_workers_tell_and_send_everything_once(real_time, ru
     }
     with ExitStack() as stack:
         crowd = [stack.enter_context(running(*worker(number), **more)) for number in range(WORKERS)]
-        with outbox.impatient_broker() as line:
-            wait_until(lambda: len(app.control.ping(timeout=0.5, connection=line)) == WORKERS, seconds=60)
+        broker = Redis.from_url(valkey.url)
+        wait_until(lambda: sum(client["cmd"] == "brpop" for client in broker.client_list()) == WORKERS, seconds=60)
         crowd += [stack.enter_context(running("beat", **more)) for _number in range(BEATS)]
         wait_until(lambda: Heartbeat.objects.exists(), seconds=60)
 

@@ -1,16 +1,17 @@
-"""Workers killed with a letter in hand, stopped for too long, and many of them at once: on real processes."""
+"""Workers killed with a letter in hand, or stopped for too long, and a tick killed half way: real processes."""
 
 from __future__ import annotations
 
+import threading
 import uuid
 
 import pytest
 from django.utils import timezone
+from kombu.pools import producers
 
 from shimao_service import delivery, outbox, ticking
 from shimao_service.celery import app
-from shimao_service.models import Heartbeat, Notice, NoticeStatus, User
-from tests.faults.ledger import Ledger
+from shimao_service.models import Heartbeat, Notice, NoticeStatus
 from tests.shimao_service.mail_server import MailServer
 from tests.shimao_service.processes import program, wait_until, worker
 
@@ -30,18 +31,10 @@ def texts(server: MailServer) -> list[str]:
     return [f"{letter['Subject']}\n{letter.get_content()}" for letter in server.letters]
 
 
-def kill_with_a_letter_in_hand(server: MailServer, ledger: Ledger, reader: User, *, at: str) -> None:
-    """A worker that dies while the mail server keeps it waiting at this word, with two more letters in hand."""
-    server.stalls_at = at
-    ledger.tell("a", "b", "c", recipients=[f"user:{reader.pk}"])
-    queue = f"test-{uuid.uuid4().hex}"
-    with worker(queue, EMAIL_URL=address(server)) as process:
-        app.send_task("shimao_service.tasks.deliver", queue=queue, args=["email"])
-        wait_until(server.reached.is_set)
-        process.kill()
-        process.wait()
-    assert Notice.objects.filter(channel="email", status=NoticeStatus.SENDING).count() == 3
-    server.stalls_at = ""
+def ring(queue: str) -> None:
+    """By a line of its own: the application's pool keeps the address it was first used with."""
+    with producers[outbox._broker()].acquire(block=True) as producer:
+        app.send_task("shimao_service.tasks.deliver", queue=queue, args=["email"], producer=producer)
 
 
 def others_go_on(server: MailServer) -> None:
@@ -52,7 +45,13 @@ def others_go_on(server: MailServer) -> None:
 
 
 def test_a_worker_killed_between_claiming_and_sending_has_sent_nothing_and_another_does(mail, ledger, reader):
-    kill_with_a_letter_in_hand(mail, ledger, reader, at="EHLO")
+    ledger.tell("a", "b", "c", recipients=[f"user:{reader.pk}"])
+    mail.stalls_at = "EHLO"
+    with program(DELIVER, EMAIL_URL=address(mail)) as process:
+        wait_until(mail.reached.is_set)
+        process.kill()
+    mail.stalls_at = ""
+    assert Notice.objects.filter(channel="email", status=NoticeStatus.SENDING).count() == 3
     assert not mail.letters
     others_go_on(mail)
     assert len(mail.letters) == 3
@@ -63,7 +62,16 @@ def test_a_worker_killed_between_claiming_and_sending_has_sent_nothing_and_anoth
 def test_a_worker_killed_between_sending_and_marking_leaves_one_question_and_nobody_sends_it_again(
     mail, ledger, reader
 ):
-    kill_with_a_letter_in_hand(mail, ledger, reader, at=".")
+    ledger.tell("a", "b", "c", recipients=[f"user:{reader.pk}"])
+    mail.stalls_at = "."
+    queue = f"test-{uuid.uuid4().hex}"
+    with worker(queue, EMAIL_URL=address(mail)) as process:
+        ring(queue)
+        wait_until(mail.reached.is_set)
+        process.kill()
+        process.wait()
+    mail.stalls_at = ""
+    assert Notice.objects.filter(channel="email", status=NoticeStatus.SENDING).count() == 3
     assert len(mail.letters) == 1
     others_go_on(mail)
     assert len(mail.letters) == 3
@@ -92,51 +100,33 @@ def test_a_worker_killed_with_a_folded_letter_in_hand_leaves_all_it_carried_unce
     assert not ledger.broken(texts(mail), now=timezone.now())
 
 
-@pytest.mark.parametrize("somebody_was_quicker", [False, True])
-def test_a_worker_stopped_until_its_lease_ran_out_says_in_the_end_what_became_of_its_letter(
-    mail, ledger, reader, somebody_was_quicker
-):
-    mail.stalls_at = "."
-    ledger.tell("slow", recipients=[f"user:{reader.pk}"])
-    with program(DELIVER, EMAIL_URL=address(mail)) as process:
-        wait_until(mail.reached.is_set)
-        mail.stalls_at = ""
-        others_go_on(mail)
-        asked = Notice.objects.filter(status=NoticeStatus.UNCERTAIN)
-        assert asked.count() == 1
-        if somebody_was_quicker:
-            delivery.retry(ledger.press_retry(asked), by=reader, now=timezone.now())
-            delivery.deliver()
-        mail.over.set()
-        assert process.stdout.readline() == "done\n"
-    assert Notice.objects.get(channel="email").status == NoticeStatus.SENT
-    assert len(mail.letters) == 1 + somebody_was_quicker
-    assert not ledger.broken(texts(mail), now=timezone.now())
-
-
-def test_three_ticks_and_three_workers_at_once_leave_and_send_each_once(mail, reader):
+def test_a_worker_stopped_until_its_lease_ran_out_says_in_the_end_what_became_of_its_letter(mail, ledger, reader):
     source = """
-        beat.TICK[:] = ["tests.shimao_service.notices.remind_everybody"]
-        print("ready", flush=True)
-        input()
-        for _ in range(3):
-            ticking.tick()
-            delivery.deliver()
+        for _letter in range(2):
+            delivery.deliver_channel("email")
+            print("done", flush=True)
+            input()
     """
-    more = {"EMAIL_URL": address(mail), "REMIND": str(reader.pk)}
-    with program(source, **more) as one, program(source, **more) as two, program(source, **more) as three:
-        crowd = [one, two, three]
-        for process in crowd:
-            assert process.stdout.readline() == "ready\n"
-        for process in crowd:
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        assert [process.wait(60) for process in crowd] == [0, 0, 0]
-    ticking.tick()
-    delivery.deliver()
-    names = [letter["Message-ID"] for letter in mail.letters]
-    assert len(names) == len(set(names)) == 60
-    assert Notice.objects.filter(status=NoticeStatus.SENT).count() == Notice.objects.count() == 120
+    with program(source, EMAIL_URL=address(mail)) as process:
+        for mark, somebody_was_quicker in (("left alone", False), ("sent again by somebody", True)):
+            mail.stalls_at, mail.reached, mail.over = ".", threading.Event(), threading.Event()
+            ledger.tell(mark, recipients=[f"user:{reader.pk}"])
+            if process.stdin and somebody_was_quicker:
+                process.stdin.write("go on\n")
+                process.stdin.flush()
+            wait_until(mail.reached.is_set)
+            mail.stalls_at = ""
+            others_go_on(mail)
+            asked = Notice.objects.filter(status=NoticeStatus.UNCERTAIN)
+            assert [row.key for row in asked] == [f"fact:{mark}"]
+            if somebody_was_quicker:
+                delivery.retry(ledger.press_retry(asked), by=reader, now=timezone.now())
+                delivery.deliver()
+            mail.over.set()
+            assert process.stdout.readline() == "done\n"
+            assert not Notice.objects.exclude(status=NoticeStatus.SENT).exists()
+    assert len(mail.letters) == 3
+    assert not ledger.broken(texts(mail), now=timezone.now())
 
 
 def test_a_tick_killed_half_way_leaves_nothing_half_done_and_the_next_does_it(reader, monkeypatch):

@@ -34,7 +34,6 @@ WORK = """
     {patch}
     terms_changes.work({change}, now=datetime.fromisoformat("{now}"))
 """
-BETWEEN_TWO = "real = terms_changes._take_over; terms_changes._take_over = lambda *a: pause(real, *a)"
 WITHIN_ONE = (
     "real = terms_changes.lifecycle.recompute; terms_changes.lifecycle.recompute = lambda *a, **m: pause(real, *a, **m)"
 )
@@ -66,21 +65,15 @@ def ticks_go_on(change: TermsChange, until: str) -> None:
     assert change.status == until
 
 
-@pytest.mark.parametrize(
-    ("patch", "left"),
-    [
-        pytest.param(BETWEEN_TWO, KILLED_AT, id="between two requests"),
-        pytest.param(WITHIN_ONE, KILLED_AT - 1, id="in the middle of one"),
-    ],
-)
-def test_killed_while_applying_it_is_finished_by_the_ticks_without_a_second_event(patch, left):
+def test_killed_while_applying_it_is_finished_by_the_ticks_without_a_second_event():
     cast = make_cast()
     tickets = [register(cast, now=NOW - timedelta(minutes=20 - n)) for n in range(REQUESTS)]
     version = new_version(standard(), "resolution", 12 * 60, "h")
     change = counted(terms_changes.start(policy_version=version, by=SYSTEM, now=NOW), NOW)
     terms_changes.confirm(change, by=cast.by("director"), now=NOW)
 
-    kill_half_way(change, patch)
+    kill_half_way(change, WITHIN_ONE)
+    left = KILLED_AT - 1
     assert [len(reclocks(ticket)) for ticket in tickets] == [1] * left + [0] * (REQUESTS - left)
     assert [words for ticket in Ticket.objects.all() for words in broken(ticket)] == [], "no request is half taken over"
 
