@@ -245,6 +245,7 @@ def test_an_emergency_stays_on_every_page_until_it_is_acknowledged(client, note,
     for path in ("/inbox/", "/me/", "/inbox/?show=all"):
         page = client.get(path).content.decode()
         assert f'action="/inbox/{entry.pk}/acknowledge/"' in page
+        assert f'name="next" value="{path}"' in page, "one stays where one was"
         assert 'href="/tickets/BX20261123-0031/"' in page
     client.post(f"/inbox/{entry.pk}/open/")
     assert "/acknowledge/" in client.get("/me/").content.decode(), "reading is not acknowledging"
