@@ -89,9 +89,10 @@ def _judged(audience: Audience, event: Event) -> list[Employee]:
 def _urged(audience: Audience, event: Event) -> list[Employee]:
     """The first call: who has it and who keeps its loop; the owner's second the supervisor too, and on the manager.
 
-    The third itself reaches the manager as what it becomes: 督办.
+    The third itself reaches the manager as what it becomes: 督办. Who is on leave or gone is stood in for.
     """
-    people = [*(audience.holder() if audience.ticket.department_id else audience.desk()), *audience.first_receiver()]
+    holder = audience.present_holder() if audience.ticket.department_id else audience.desk()
+    people = [*holder, *audience.present_receiver()]
     nth = (event.data or {}).get("nth", 1)
     people += audience.supervisors() if nth >= SUPERVISOR_AT else []
     return people + (audience.managers() if nth > MANAGER_AT else [])

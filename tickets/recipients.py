@@ -226,6 +226,17 @@ class Audience:
                 return [employee]
         return self.supervisors()
 
+    def away(self) -> list[tuple[str, str]]:
+        """Of who has the work and who keeps its loop: names and reasons of those on leave or gone."""
+        found = []
+        for employee in dict.fromkeys((self.ticket.handler, self.ticket.first_receiver)):
+            if employee is None or self.is_concerned(employee):
+                continue
+            why = self.roster.reason(employee, self.ticket)
+            if why is not None and why.code != OFF_SHIFT:
+                found.append((employee.name, why.words))
+        return found
+
     def present_handler(self) -> list[Employee]:
         return self.present(self.ticket.handler)
 

@@ -45,12 +45,20 @@ def channel(event: Event) -> str:
 def _urge(event: Event) -> Words:
     data = data_of(event)
     if data.get("by") != Urge.By.OWNER:
-        return Words(pgettext("story", "催办"))
+        return Words(pgettext("story", "催办"), details=_skipped(data))
     nth = _("业主第 %(n)s 次催单") % {"n": data.get("nth", 1)}
     if not data.get("recorded"):
-        return Words(pgettext("story", "催单"), details=[nth])
+        return Words(pgettext("story", "催单"), details=[nth, *_skipped(data)])
     how = channel(event)
-    return Words(pgettext("story", "记下业主催单"), details=[f"{nth} · {how}" if how else nth])
+    return Words(pgettext("story", "记下业主催单"), details=[f"{nth} · {how}" if how else nth, *_skipped(data)])
+
+
+def _skipped(data: dict[str, Any]) -> list[str]:
+    """Who should have heard it and why somebody else did."""
+    return [
+        _("跳过 %(name)s：%(why)s") % {"name": skipped.get("name", ""), "why": skipped.get("why", "")}
+        for skipped in data.get("skipped") or []
+    ]
 
 
 def answered_words(data: dict[str, Any]) -> str:
@@ -105,10 +113,7 @@ def _escalate(event: Event) -> Words:
     label = str(Rung(rung).label) if rung in Rung.values else ""
     told = "、".join(data.get("told") or [])
     details = [_("已告知 %(names)s") % {"names": told} if told else _("没有可以告知的人")]
-    details += [
-        _("跳过 %(name)s：%(why)s") % {"name": skipped.get("name", ""), "why": skipped.get("why", "")}
-        for skipped in data.get("skipped") or []
-    ]
+    details += _skipped(data)
     if data.get("clock") == "duty":
         what = _("提醒值班人员")
     else:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from shimao_service.actors import SYSTEM
 from shimao_service.exceptions import Conflict, Forbidden, IllegalMove, Invalid, NotSeen
 from shimao_service.models import Notice, User
+from staff.models import Absence
 from tests.factories import owner_actor, register, walk
 from tests.tickets.invariants import broken
 from tickets import lifecycle, story, timeline
@@ -63,6 +64,20 @@ def test_the_fourth_call_reaches_the_manager_and_does_not_oversee_twice(cast):
     ticket = calls(walk(cast, Status.IN_PROGRESS), 0, 20, 40, 60)
     assert told(Verb.URGE, ticket)[3] >= {"manager", "supervisor", "handler"}
     assert ticket.events.filter(verb=Verb.OVERSEE).count() == 1
+
+
+def test_who_is_on_leave_is_stood_in_for_and_the_event_says_why(cast):
+    ticket = walk(cast, Status.IN_PROGRESS)
+    Absence.objects.create(
+        employee=cast.handler, kind="leave", starts_at=later(-60), ends_at=later(3000), recorded_at=NOW
+    )
+    ticket = calls(ticket, 0)
+    assert told(Verb.URGE, ticket) == [{"supervisor", "frontdesk"}]
+    (event,) = ticket.events.filter(verb=Verb.URGE)
+    ((name, why),) = [(one["name"], one["why"]) for one in event.data["skipped"]]
+    assert name == cast.handler.name
+    assert why.startswith("请假至")
+    assert timeline.sentence(event).details[1].startswith(f"跳过 {name}：请假至")
 
 
 def test_what_nobody_has_yet_is_heard_by_the_desk(cast):

@@ -15,6 +15,7 @@ from shimao_service.exceptions import Conflict, Invalid
 from tickets.lifecycle.gate import Moving, limited, moving, required
 from tickets.lifecycle.oversight import put_under
 from tickets.models import Event, Ticket, Urge
+from tickets.recipients import Audience
 from tickets.statuses import MANAGER_AT, Channel, Oversight, Verb
 
 # Repeats of one side within this time are one.
@@ -50,6 +51,8 @@ def urge(
         if press(move, data["by"], note, recorded_by=by.name if is_recorded else ""):
             if data["by"] == Urge.By.OWNER:
                 data["nth"] = Urge.objects.filter(ticket=move.ticket, by=Urge.By.OWNER).count()
+            if away := Audience(move.ticket, at=move.now).away():
+                data["skipped"] = [{"name": name, "why": why} for name, why in away]
             move.event(Verb.URGE, note=note, data=data)
             if data.get("nth", 0) >= MANAGER_AT:
                 put_under(move, Oversight.URGED)
