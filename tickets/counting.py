@@ -102,7 +102,7 @@ def _note(calendar: Calendar, measure: str, day: date) -> str:
     if (measure, day) in calendar.special:
         return _("当天另有安排") if is_open else _("当天不开放")
     if special is not None and special.is_off:
-        if (measure == SERVICE and is_open) or special.name.endswith(_("休")):
+        if (measure == SERVICE and is_open) or special.name.endswith("休"):
             return special.name
         return _("%(name)s放假") % {"name": special.name}
     if special is not None and measure != SERVICE:

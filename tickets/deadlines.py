@@ -93,6 +93,8 @@ class Ruling:
     terms: Terms
     allowance: Allowance
     until: datetime | None
+    # The allowance whose promise was published when the round began.
+    promised: Allowance | None = None
 
 
 def allowances(facts: Facts, terms: Terms) -> Mapping[str, Allowance]:
@@ -177,6 +179,9 @@ def _round(
         for until, facts in regimes
         for terms in (terms_of(facts.policy_version, facts.calendar_version),)
     ]
+    # What was published when the round began binds: another policy later takes no promise back and makes none up.
+    first = next(facts for until, facts in regimes if until is None or until > start)
+    published = terms_of(first.policy_version, first.calendar_version)
     for name in (clock.value for clock in ClockName):
         ruling = None
         for until, facts, terms, given in known:
@@ -186,8 +191,10 @@ def _round(
                 if until is not None and settled is not None and settled <= until:
                     break  # it was over before anybody promised this
                 continue
+            promised = allowances(facts, published).get(name)
             state = _clock(facts, terms, number, allowance, start, met.get(name), stopped, pauses)
-            ruling = Ruling(state, facts, terms, allowance, until)
+            promise_at = _promise(promised, published, state, pauses) if promised else None
+            ruling = Ruling(replace(state, promise_at=promise_at), facts, terms, allowance, until, promised)
             # What was already kept or broken when the promise changed stays so: softening it erases no breach,
             # and nobody is late against a promise that was not known yet.
             settled = state.met_at or state.stopped_at
@@ -222,16 +229,10 @@ def _clock(
         due = warn = None
     else:
         # What is booked for a time when the work rests is due when it goes on.
-        counts = next((until for since, until in working_time.merge(closed) if since <= begins < until), begins)
+        counts = next((until for since, until in working_time.merge(closed) if since < begins < until), begins)
         budget = working_time.budget(calendar, allowance.unit, begins, allowance.amount)
         due = working_time.add(calendar, allowance.unit, counts, budget, closed)
         warn = working_time.add(calendar, allowance.unit, counts, budget * WARN_AT / 100, closed)
-    promise = None
-    if allowance.promise == (allowance.amount, allowance.unit):
-        promise = due
-    elif allowance.promise is not None:
-        amount, unit = allowance.promise
-        promise = working_time.due(calendar, unit, begins, amount, closed)
     paused_at = resting if due is not None and resting is not None and resting < due else None
     by_authority = False
     theirs = facts.authority_due_at if name == ClockName.RESOLUTION else None
@@ -249,12 +250,24 @@ def _clock(
         amount=allowance.amount,
         unit=allowance.unit or NATURAL,
         warn_at=warn,
-        promise_at=promise,
         met_at=met_at,
         paused_at=paused_at,
         stopped_at=None if met_at else stopped_at,
         by_authority=by_authority,
     )
+
+
+def _promise(promised: Allowance, published: Terms, state: ClockState, pauses: Pauses) -> datetime | None:
+    """When what the owner was told runs out: the published limit from where the clock counts, pauses not counted."""
+    if promised.promise is None:
+        return None
+    amount, unit = promised.promise
+    over = state.met_at or state.stopped_at
+    closed = [(since, until) for since, until in pauses if until is not None and (over is None or since < over)]
+    begins = state.started_at
+    counts = next((until for since, until in working_time.merge(closed) if since < begins < until), begins)
+    length = working_time.budget(published.calendar, unit, begins, amount)
+    return working_time.add(published.calendar, unit, counts, length, closed)
 
 
 def beginning(facts: Facts, clock: str, start: datetime) -> datetime:

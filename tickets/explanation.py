@@ -81,8 +81,8 @@ def limit_of(ruling: Ruling) -> str:
 
 
 def promise_of(ruling: Ruling) -> str:
-    allowance = ruling.allowance
-    return limit_words(allowance.clock, *allowance.promise) if allowance.promise else ""
+    promised = ruling.promised
+    return limit_words(promised.clock, *promised.promise) if promised and promised.promise else ""
 
 
 class Case:

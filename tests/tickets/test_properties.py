@@ -271,3 +271,19 @@ def test_a_request_that_waits_always_has_something_scheduled(db):
     ticket = register(cast)
     assert schedule.next_at(ticket) == ticket.remind_at
     assert ticket.remind_at is not None
+
+
+def test_another_policy_later_neither_takes_a_promise_back_nor_makes_one_up():
+    standard = next(preset for preset in PRESETS if preset.code == "standard")
+    premium = next(preset for preset in PRESETS if preset.code == "premium")
+    books = {1: Terms(standard.limits(), STANDARD.calendar, 1, 1), 2: Terms(premium.limits(), STANDARD.calendar, 2, 1)}
+    changed = happened(Verb.RECLOCK, 60, Status.REGISTERED, changes={"policy_version": [1, 2]})
+    states = deadlines.clocks(
+        Facts(Kind.REPAIR, Urgency.NORMAL, policy_version=2, calendar_version=1),
+        START,
+        [happened(Verb.REGISTER, 0, Status.REGISTERED), changed],
+        lambda policy, _calendar: books[policy],
+    )
+    resolution = next(state for state in states if state.name == "resolution")
+    assert resolution.due_at == START + timedelta(hours=24), "our own target follows the new policy"
+    assert resolution.promise_at == START + timedelta(hours=48), "the owner was told forty-eight hours"
