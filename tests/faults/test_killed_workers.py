@@ -12,6 +12,7 @@ from kombu.pools import producers
 from shimao_service import delivery, outbox, ticking
 from shimao_service.celery import app
 from shimao_service.models import Heartbeat, Notice, NoticeStatus
+from shimao_service.sending import MOST_AT_ONCE
 from tests.shimao_service.mail_server import MailServer
 from tests.shimao_service.processes import program, wait_until, worker
 
@@ -82,6 +83,23 @@ def test_a_worker_killed_between_sending_and_marking_leaves_one_question_and_nob
     delivery.retry(ledger.press_retry(asked), by=reader, now=timezone.now())
     delivery.deliver()
     assert len(mail.letters) == 4
+    assert not ledger.broken(texts(mail), now=timezone.now())
+
+
+def test_a_worker_killed_at_full_speed_leaves_few_questions_and_the_rest_goes_once(mail, ledger, reader):
+    many = 300
+    ledger.tell(*(f"{n:03d}" for n in range(many)), recipients=[f"user:{reader.pk}"])
+    with program(DELIVER, EMAIL_URL=address(mail)) as process:
+        wait_until(lambda: len(mail.letters) >= 70)
+        process.kill()
+    in_hand = Notice.objects.filter(status=NoticeStatus.SENDING).count()
+    if in_hand:  # it may have been between two claims
+        others_go_on(mail)
+    while delivery.deliver().more:
+        pass
+    asked = Notice.objects.filter(status=NoticeStatus.UNCERTAIN)
+    assert asked.count() <= MOST_AT_ONCE
+    assert Notice.objects.filter(channel="email", status=NoticeStatus.SENT).count() == many - asked.count()
     assert not ledger.broken(texts(mail), now=timezone.now())
 
 
