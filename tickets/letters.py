@@ -14,6 +14,14 @@ from tickets.models import Ticket
 from tickets.recipients import addresses
 from tickets.statuses import Urgency
 
+# What may wake people at night when it is about a 特急: something is to be done now. A rating can wait.
+WAKING = frozenset(
+    {
+        "registered", "dispatched", "returned", "reopened", "urged", "overseen", "escalated", "emergency",
+        "dispatch_due", "accept_due", "follow_up_due", "promise_due",
+    }
+)  # fmt: skip
+
 
 def about(ticket: Ticket) -> str:
     """``BX20261123-0001 · 3-2-1502 · 给排水``."""
@@ -28,7 +36,7 @@ def letter(
     values: dict[str, Any] = {
         "body": ticket.headline,
         "url": ticket.get_absolute_url(),
-        "urgent": ticket.urgency == Urgency.CRITICAL,
+        "urgent": ticket.urgency == Urgency.CRITICAL and kind in WAKING,
     } | more
     return outbox.Draft(
         key=key,

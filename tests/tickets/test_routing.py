@@ -9,11 +9,11 @@ import pytest
 from shimao_service.actors import Actor, ActorKind
 from shimao_service.models import Notice
 from staff.models import Absence, DutySlot
-from tests.factories import register
+from tests.factories import owner_actor, register, walk
 from tickets import lifecycle, promises, reminders
 from tickets.lifecycle.intake import Intake
 from tickets.models import Event
-from tickets.statuses import Kind, Urgency, Verb
+from tickets.statuses import Kind, Status, Urgency, Verb
 
 pytestmark = pytest.mark.django_db
 
@@ -120,3 +120,12 @@ def test_praise_can_wait(cast, on_duty):
 
 def test_what_the_desk_registers_at_night_is_not_routed(cast, on_duty):
     assert night_events(register(cast, by="duty", urgency=Urgency.NORMAL, now=NIGHT)) == []
+
+
+def test_only_what_is_to_be_done_now_wakes_people_for_an_emergency(cast):
+    ticket = walk(cast, Status.FED_BACK, urgency=Urgency.CRITICAL)
+    lifecycle.rate(ticket, by=owner_actor(ticket), grade=5)
+    found = dict(Notice.objects.filter(about=f"ticket:{ticket.pk}").values_list("kind", "urgent"))
+    assert found["ticket_emergency"] is True
+    assert found["ticket_dispatched"] is True
+    assert found["ticket_rated"] is False, "praise at three in the morning can wait"

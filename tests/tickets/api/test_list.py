@@ -154,7 +154,7 @@ def test_a_page_of_fifty_takes_eight_queries_for_anyone(cast, api, django_assert
 
 
 @pytest.mark.parametrize("who", ["frontdesk", "handler"])
-def test_a_request_with_its_story_takes_seven_queries(cast, api, who, django_assert_num_queries):
+def test_a_request_with_its_story_takes_eight_queries(cast, api, who, django_assert_num_queries):
     ticket = walk(cast, Status.CLOSED)
     client = api(who)
     with django_assert_num_queries(READ_BUDGET):
