@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -255,6 +257,18 @@ def test_an_emergency_stays_on_every_page_until_it_is_acknowledged(client, note,
     assert entry.acknowledged_at
     assert entry.is_read
     assert heard == [(81, me)]
+
+
+def test_the_banner_can_be_pressed_in_a_browser(me, note, heard):
+    alarm = note(must_acknowledge=True)
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(me, backend="staff.authentication.EmployeeBackend")
+    page = browser.get("/inbox/").content.decode()
+    banner = page.partition('class="alarm"')[2].partition("</form>")[0]
+    (token,) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', banner)
+    browser.post(f"/inbox/{alarm.pk}/acknowledge/", {"csrfmiddlewaretoken": token})
+    alarm.refresh_from_db()
+    assert alarm.acknowledged_at is not None
 
 
 def test_acknowledging_again_changes_nothing_and_tells_nobody(client, note, heard):
