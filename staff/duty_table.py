@@ -26,9 +26,13 @@ def check_can_plan(by: Actor, project_id: int) -> None:
 
 
 def candidates(project: Project) -> list[Employee]:
-    """Who can be put down: at work, and working in the project by a role of its own. By department and number."""
-    rows = Employee.objects.active().filter(grants__project=project).select_related("department").distinct()
-    return list(rows.order_by("department__code", "number"))
+    """Who can be put down: at work, and by a role in the project able to open and dispatch what comes at night.
+
+    By department and number.
+    """
+    power = [Permission.TICKET_DISPATCH.value]
+    rows = Employee.objects.active().filter(grants__project=project, grants__role__permissions__contains=power)
+    return list(rows.select_related("department").distinct().order_by("department__code", "number"))
 
 
 @transaction.atomic
@@ -160,7 +164,10 @@ def check(slot: DutySlot) -> None:
     for name in ("employee", "deputy"):
         person = getattr(slot, name)
         if person is not None and person.pk not in people:
-            raise Invalid.field(name, _("%(name)s 不在本项目工作，或已离职。") % {"name": person.name})
+            words = _("%(name)s 不在本项目工作，或已离职。")
+            if person.is_active and person.grants.filter(project=slot.project_id).exists():
+                words = _("%(name)s 没有派单权限，夜间来件打不开。请先授予“中控值班”等角色。")
+            raise Invalid.field(name, words % {"name": person.name})
     other = clash(slot, DutySlot.objects.filter(project_id=slot.project_id, employee_id=slot.employee_id))
     if other:
         words = {"name": slot.employee.name, "when": f"{Weekday(other.weekday).label} {hours(other)}"}

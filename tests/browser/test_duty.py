@@ -11,7 +11,7 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from staff.models import DutySlot
+from staff.models import DutySlot, Role, RoleGrant
 from tests.browser.conftest import DESK, PHONE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
@@ -32,6 +32,7 @@ def let_in(open_page: Callable[..., Any], live_server: Any, cast: SimpleNamespac
 
 
 def test_a_table_is_planned_copied_and_read(cast, let_in, check_access):
+    RoleGrant.objects.create(employee=cast.guard, role=Role.objects.get(code="duty_desk"), project=cast.project)
     desk = let_in("supervisor", DESK)
     desk.goto(reverse("duty"))
     desk.click("text=安排值班 >> nth=0")

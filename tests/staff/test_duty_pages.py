@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from shimao_service import calendars
-from staff.models import Absence, DutySlot, Employee, StaffChange
+from staff.models import Absence, DutySlot, Employee, Role, RoleGrant, StaffChange
 from tests.query_budgets import budget
 from tests.staff.test_duty import MONDAY, NIGHT, SUNDAY, at, away, slot
 
@@ -24,6 +24,14 @@ READERS = ["frontdesk", "handler", "contractor", "duty", "steward", "quality", "
 @pytest.fixture(autouse=True)
 def wednesday(time_machine):
     time_machine.move_to(NOW, tick=False)
+
+
+@pytest.fixture(autouse=True)
+def guard_may_dispatch(request):
+    """Who is put down must be able to open what comes at night."""
+    if "cast" in request.fixturenames:
+        cast, role = request.getfixturevalue("cast"), Role.objects.get(code="duty_desk")
+        RoleGrant.objects.create(employee=cast.guard, role=role, project=cast.project)
 
 
 def text(response) -> str:

@@ -23,6 +23,14 @@ pytestmark = pytest.mark.django_db
 NOW = at(25, "10:00")
 
 
+@pytest.fixture(autouse=True)
+def guard_may_dispatch(request):
+    """Who is put down must be able to open what comes at night."""
+    if "cast" in request.fixturenames:
+        cast, role = request.getfixturevalue("cast"), Role.objects.get(code="duty_desk")
+        RoleGrant.objects.create(employee=cast.guard, role=role, project=cast.project)
+
+
 def plan(cast, who: str = "duty", *, by: str = "supervisor", **fields) -> DutySlot:
     values = {"weekday": MONDAY, "starts": time(20), "ends": time(8, 30), "deputy": None} | fields
     return duty_table.plan(cast.project, employee=getattr(cast, who), by=cast.by(by), now=NOW, **values)
@@ -56,6 +64,8 @@ def test_one_power_is_enough_and_counts_in_its_project_only(cast):
 
 def test_only_people_of_the_project_who_are_at_work_are_put_down(cast):
     assert refused(Invalid, "employee", plan, cast, "outsider") == "外项目前台 不在本项目工作，或已离职。"
+    said = refused(Invalid, "employee", plan, cast, "handler")
+    assert said == f"{cast.handler.name} 没有派单权限，夜间来件打不开。请先授予“中控值班”等角色。"
     assert refused(Invalid, "employee", plan, cast, "director")  # looks on everywhere, works at no project
     assert refused(Invalid, "deputy", plan, cast, deputy=cast.outsider)
     assert refused(Invalid, "deputy", plan, cast, deputy=cast.duty) == "副班不能与值班人相同。"

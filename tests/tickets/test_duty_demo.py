@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from staff import duty, duty_grid
+from staff import duty, duty_grid, duty_table
 from staff.models import Absence, DutySlot, Employee, Project
 from tickets.demo.filling import Plan, fill
 
@@ -25,6 +25,9 @@ def test_no_hour_of_the_demo_is_without_somebody_and_nobody_is_on_twice(db):
         for hour in range(24 * 7):
             found = duty.on_duty(project, NOON + timedelta(hours=hour))
             assert len({turn.employee.pk for turn in found}) == len(found) <= 1
+        able = {one.pk for one in duty_table.candidates(project)}
+        slots = DutySlot.objects.filter(project=project)
+        assert {pk for slot in slots for pk in (slot.employee_id, slot.deputy_id)} <= able, "what comes, they can open"
     people = {slot.employee_id for slot in DutySlot.objects.all()}
     assert len(people) == 3 * len(projects)
 

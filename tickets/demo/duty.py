@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from staff.models import Absence, Department, DutySlot, Weekday
+from staff.models import Absence, Department, DutySlot, Role, RoleGrant, Weekday
 from tickets.categories import ORDER
 from tickets.demo.company import Place
 
@@ -24,14 +24,20 @@ AWAY = (
 def fill(rng: random.Random, places: Sequence[Place], *, now: datetime) -> None:
     """Write both for every project. The faces of the demo accounts stay at work."""
     order = Department.objects.get(code=ORDER).pk
+    control_room = Role.objects.get(code="duty_desk").pk
+    grants: list[RoleGrant] = []
     slots: list[DutySlot] = []
     absences: list[Absence] = []
     for number, place in enumerate(places):
         crew = [pk for pk, _name, _dept in place.team.get("duty_desk", [])]
-        crew += [pk for pk, _name, department in place.team.get("handler", []) if department == order]
+        guards = [pk for pk, _name, department in place.team.get("handler", []) if department == order]
+        # Who has the night must be able to open and dispatch what comes.
+        grants += [RoleGrant(employee_id=pk, role_id=control_room, project_id=place.id) for pk in guards]
+        crew += guards
         if len(crew) >= 2:
             slots += table(place, crew)
         absences += leave(rng, place, now.astimezone(ZONE), is_first=number == 0)
+    RoleGrant.objects.bulk_create(grants, batch_size=2000, ignore_conflicts=True)
     DutySlot.objects.bulk_create(slots, batch_size=2000)
     Absence.objects.bulk_create(absences, batch_size=2000)
 
