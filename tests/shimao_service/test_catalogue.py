@@ -43,7 +43,7 @@ CALLS = {
     "pgettext_lazy": (2, True), "npgettext": (3, True), "npgettext_lazy": (3, True),
 }  # fmt: skip
 # Words of English sentences that stay as they are typed: what to write into a Chinese file.
-QUOTED = re.compile(r"全公司:(%\(name\)s|人事)|BJ:客服前台;HP:管家|3号楼|A座|户内·给排水|、")
+QUOTED = re.compile(r"enter 工单 as|keyword 工单|全公司:(%\(name\)s|人事)|BJ:客服前台;HP:管家|3号楼|A座|户内·给排水|、")
 
 Key = tuple[str | None, str]
 
