@@ -72,17 +72,49 @@ class Line:
     pictures: list[int] = field(default_factory=list)
     seq: int = 0
     new_day: bool = False
+    # Of a promise that broke: which clock's.
+    clock: str = ""
+
+
+# The step of the ladder that rises with the breach itself, and how soon after it one line tells both.
+BREACH_STEP = "percent:100"
+TOLD_WITH_IT = timedelta(minutes=2)
 
 
 def story(ticket: Ticket, events: Sequence[Event], clocks: Sequence[Clock], now: datetime) -> list[Line]:
     """Everything that happened, and every promise that broke, in the order of time."""
     told = _retell(ticket, events, _lines(events, clocks))
-    lines = sorted([*told, *breaches(ticket, clocks, now)], key=lambda line: (line.at, line.seq))
+    broken = list(breaches(ticket, clocks, now))
+    lines = sorted([*_join(told, events, broken), *broken], key=lambda line: (line.at, line.seq))
     day = timezone.localdate(now)
     for line in lines:
         line.new_day = timezone.localdate(line.at) != day
         day = timezone.localdate(line.at)
     return lines
+
+
+def _join(told: list[Line], events: Sequence[Event], broken: Sequence[Line]) -> list[Line]:
+    """A promise that broke and the step that rose with it are one line: what ran out, and who was told."""
+    rose = {
+        event.seq: (event.round, data_of(event).get("clock"))
+        for event in events
+        if event.verb == Verb.ESCALATE and data_of(event).get("step") == BREACH_STEP
+    }
+    left = []
+    for line in told:
+        mark = next(
+            (
+                each
+                for each in broken
+                if (each.round, each.clock) == rose.get(line.seq) and line.at - each.at < TOLD_WITH_IT
+            ),
+            None,
+        )
+        if mark is None:
+            left.append(line)
+        else:
+            mark.details.extend(line.details)
+    return left
 
 
 def _retell(ticket: Ticket, events: Sequence[Event], lines: list[Line]) -> list[Line]:
@@ -169,6 +201,7 @@ def breaches(ticket: Ticket, clocks: Iterable[Clock], now: datetime) -> Iterable
             else [_("依据制度 %(clause)s") % {"clause": CLAUSE_OF_CLOCK[ClockName(clock.name)]}],
             tone="overdue",
             seq=1_000_000,
+            clock=clock.name,
         )
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from tests.factories import SYSTEM, owner_actor, register, walk
-from tickets import custody, lifecycle, timeline
+from tickets import custody, lifecycle, reminders, timeline
 from tickets.models import Event, Ticket
 from tickets.statuses import Kind, Status, Urgency, Verb
 
@@ -244,3 +244,13 @@ def test_a_promise_made_later_does_not_reach_back_to_a_visit_already_paid(cast):
         ticket, by=cast.by("frontdesk"), reason="实为急修", changes={"urgency": "urgent"}, now=ago(minutes=45)
     )
     assert not ticket.clocks.filter(name="on_site").exists()
+
+
+def test_a_broken_promise_and_who_was_told_of_it_are_one_line(cast):
+    ticket = register(cast, urgency=Urgency.URGENT, now=ago(minutes=11))
+    reminders.remind(ago(minutes=1))
+    lines = story(Ticket.objects.get(pk=ticket.pk))
+    assert [line.what for line in lines if line.tone == "overdue"] == ["响应时限已过"]
+    breach = next(line for line in lines if line.tone == "overdue")
+    assert any(cast.supervisor.name in detail for detail in breach.details), "it says whom the step reached"
+    assert not [line for line in lines if "时限已到" in f"{line.what}{line.object}"]
