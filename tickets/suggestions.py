@@ -257,7 +257,7 @@ def floor_of(unit: Unit) -> int:
     if unit.floor is not None:
         return unit.floor
     digits = unit.room[:-2]
-    return int(digits) if digits.isdigit() else 0
+    return int(digits) if digits.isdecimal() else 0
 
 
 def many(at: Situation, near: list[Ticket]) -> list[Notice]:

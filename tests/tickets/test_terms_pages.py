@@ -337,7 +337,8 @@ def test_a_project_moves_to_another_policy_for_new_or_for_open_requests(as_, cas
     change = TermsChange.objects.get()
     assert answer.url == reverse("terms-change", args=[change.pk])
     assert change.project == cast.project
-    assert client.post(address, {"policy": "x", "apply": "new"}).status_code == 400
+    for nonsense in ("x", "②", "9" * 40):
+        assert client.post(address, {"policy": nonsense, "apply": "new"}).status_code == 400
 
 
 # --- the preview ----------------------------------------------------------------------------------

@@ -284,7 +284,7 @@ def project_terms(request: HttpRequest, code: str) -> HttpResponse:
         return assigned(request, project, form, viewer)
     picked = str(form.data.get("policy", "")) if form.is_bound else str(current)
     context: dict[str, Any] = {"project": project, "form": form, "current": current}
-    context["picked"] = int(picked) if picked.isdigit() else 0
+    context["picked"] = int(picked) if picked.isascii() and picked.isdigit() else 0
     context["choices"] = telling(rows)
     return render(request, "tickets/terms/project.html", context, status=status_of(form))
 
