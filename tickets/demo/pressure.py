@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from tickets import deadlines
 from tickets.circumstances import Around, Referred
-from tickets.demo.words import URGE_ANSWERS, URGES
+from tickets.demo.words import CALL_ANSWERS, CALLS, URGE_ANSWERS, URGES
 from tickets.escalation_steps import Step, is_ordinary, moment_of, opening
 from tickets.presets import STEPS
-from tickets.statuses import AUTHORITIES, CLAUSE_OF, MANAGER_AT, Oversight, Rung, Verb
+from tickets.statuses import AUTHORITIES, CLAUSE_OF, MANAGER_AT, Kind, Oversight, Rung, Verb
 
 if TYPE_CHECKING:
     from tickets.demo.stories import Story
@@ -51,12 +51,13 @@ def urge(story: Story, rng: random.Random) -> list[tuple[Any, ...]]:
     if waited < 20 or rng.random() > 0.14:
         return []
     rows: list[tuple[Any, ...]] = []
+    calls, answers = (URGES, URGE_ANSWERS) if row.kind == Kind.REPAIR else (CALLS, CALL_ANSWERS)
     at = begun + (done - begun) * rng.uniform(0.35, 0.6)
     for nth in range(1, rng.choices((1, 2, 3), (70, 20, 10))[0] + 1):
         at = _by_day(at)
         if at >= min(done, story.now):
             break
-        note = rng.choice(URGES)
+        note = rng.choice(calls)
         event_round = _insert(
             story, at, Verb.URGE, ("link", row.owner_id, OWNER), note, {"by": "owner", "nth": nth}, quiet=True
         )
@@ -67,7 +68,7 @@ def urge(story: Story, rng: random.Random) -> list[tuple[Any, ...]]:
         who, answer = "", ""
         if answered and answered < min(done, story.now) and rng.random() < 0.85:
             keeper = ("employee", row.first_receiver_id, story._name(row.first_receiver_id))
-            who, answer = keeper[2], rng.choice(URGE_ANSWERS)
+            who, answer = keeper[2], rng.choice(answers)
             _insert(story, answered, Verb.ANSWER_URGE, keeper, answer, {"urges": 1, "to_owner": True})
         else:
             answered, who, answer = _settled(story, at)
