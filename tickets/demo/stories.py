@@ -330,8 +330,9 @@ class Story:
         self.event(Verb.ACCEPT, who, Status.IN_PROGRESS)
         if row.kind == Kind.REPAIR and rng.random() < 0.75:
             if row.appointment_at and row.appointment_at > self.at:
-                self.at = row.appointment_at
+                accepted, self.at = self.at, row.appointment_at
                 self.wait(-25, 12)
+                self.at = max(self.at, accepted)  # who took it ten minutes before is not there earlier still
             else:
                 self.wait(5 * fast, (110 if row.urgency != Urgency.NORMAL else 300) * fast)
             row.arrived_at = row.arrived_at or self.at
