@@ -21,7 +21,7 @@ from staff.models import Employee
 from tickets import escalation, group_messages, ways
 from tickets.letters import about, letter
 from tickets.models import Event, Ticket, Urge
-from tickets.recipients import Audience, addresses
+from tickets.recipients import LADDER, Audience, addresses
 from tickets.statuses import GRADES, MANAGER_AT, SUPERVISOR_AT, Kind, Oversight, Status, Urgency, Verb
 
 if TYPE_CHECKING:
@@ -94,14 +94,14 @@ def _urged(audience: Audience, event: Event) -> list[Employee]:
     holder = audience.present_holder() if audience.ticket.department_id else audience.desk()
     people = [*holder, *audience.present_receiver()]
     nth = (event.data or {}).get("nth", 1)
-    people += audience.supervisors() if nth >= SUPERVISOR_AT else []
-    return people + (audience.managers() if nth > MANAGER_AT else [])
+    people += audience.present_of(LADDER) if nth >= SUPERVISOR_AT else []
+    return people + (audience.present_of(LADDER[2:]) if nth > MANAGER_AT else [])
 
 
 def _overseen(audience: Audience, event: Event) -> list[Employee]:
     if event.actor_kind == "system":
-        return [*audience.managers(), *audience.supervisors()]
-    return [*_urged(audience, event), *audience.supervisors()]
+        return [*audience.present_of(LADDER[2:]), *audience.present_of(LADDER)]
+    return [*_urged(audience, event), *audience.present_of(LADDER)]
 
 
 def _answered(audience: Audience, event: Event) -> list[Employee]:

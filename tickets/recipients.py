@@ -220,22 +220,26 @@ class Audience:
 
     def present(self, employee: Employee | None) -> list[Employee]:
         """The employee unless away or gone, else the supervisor. Who is only off shift reads it later."""
-        if employee is not None and self.may_hear(employee):
-            why = self.roster.reason(employee, self.ticket)
-            if why is None or why.code == OFF_SHIFT:
-                return [employee]
-        return self.supervisors()
+        if employee is not None and self.may_hear(employee) and self._why_away(employee) is None:
+            return [employee]
+        return self.present_of(LADDER)
 
-    def away(self) -> list[tuple[str, str]]:
-        """Of who has the work and who keeps its loop: names and reasons of those on leave or gone."""
-        found = []
-        for employee in dict.fromkeys((self.ticket.handler, self.ticket.first_receiver)):
-            if employee is None or self.is_concerned(employee):
-                continue
-            why = self.roster.reason(employee, self.ticket)
-            if why is not None and why.code != OFF_SHIFT:
-                found.append((employee.name, why.words))
-        return found
+    def present_of(self, roles: Iterable[str]) -> list[Employee]:
+        """The first of these levels where somebody is neither away nor gone; all are: the first there is."""
+        levels = [self.level(role) for role in roles]
+        there = ([one for one in level if self._why_away(one) is None] for level in levels)
+        return next(filter(None, [*there, *levels]), [])
+
+    def _why_away(self, employee: Employee) -> Reason | None:
+        why = self.roster.reason(employee, self.ticket)
+        return None if why is None or why.code == OFF_SHIFT else why
+
+    def away(self, roles: Iterable[str] = ()) -> list[tuple[str, str]]:
+        """Of who has the work, who keeps its loop and these levels: names and reasons of those on leave or gone."""
+        people = [self.ticket.handler, self.ticket.first_receiver, *(one for role in roles for one in self.level(role))]
+        known = {one.pk: one for one in people if one is not None and not self.is_concerned(one)}
+        whys = ((one, self._why_away(one)) for one in known.values())
+        return [(one.name, why.words) for one, why in whys if why is not None]
 
     def present_handler(self) -> list[Employee]:
         return self.present(self.ticket.handler)

@@ -80,6 +80,18 @@ def test_who_is_on_leave_is_stood_in_for_and_the_event_says_why(cast):
     assert timeline.sentence(event).details[1].startswith(f"跳过 {name}：请假至")
 
 
+def test_who_stands_in_is_there(cast):
+    ticket = walk(cast, Status.IN_PROGRESS)
+    for person in (cast.handler, cast.supervisor):
+        Absence.objects.create(
+            employee=person, kind="leave", starts_at=later(-60), ends_at=later(3000), recorded_at=NOW
+        )
+    ticket = calls(ticket, 0, 20)
+    assert told(Verb.URGE, ticket) == [{"deptmanager", "frontdesk"}] * 2
+    second = ticket.events.filter(verb=Verb.URGE).order_by("seq")[1]
+    assert [one["name"] for one in second.data["skipped"]] == [cast.handler.name, cast.supervisor.name]
+
+
 def test_what_nobody_has_yet_is_heard_by_the_desk(cast):
     ticket = calls(register(cast, source="web", by="steward"), 0)
     assert told(Verb.URGE, ticket) == [{"frontdesk", "frontdesk2", "steward"}]

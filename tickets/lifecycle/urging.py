@@ -16,7 +16,7 @@ from tickets.lifecycle.gate import Moving, limited, moving, required
 from tickets.lifecycle.oversight import put_under
 from tickets.models import Event, Ticket, Urge
 from tickets.recipients import Audience
-from tickets.statuses import MANAGER_AT, Channel, Oversight, Verb
+from tickets.statuses import MANAGER_AT, SUPERVISOR_AT, Channel, Oversight, Verb
 
 # Repeats of one side within this time are one.
 FOLD = timedelta(minutes=10)
@@ -51,7 +51,8 @@ def urge(
         if press(move, data["by"], note, recorded_by=by.name if is_recorded else ""):
             if data["by"] == Urge.By.OWNER:
                 data["nth"] = Urge.objects.filter(ticket=move.ticket, by=Urge.By.OWNER).count()
-            if away := Audience(move.ticket, at=move.now).away():
+            roles = ("supervisor",) if data.get("nth", 1) >= SUPERVISOR_AT else ()
+            if away := Audience(move.ticket, at=move.now).away(roles):
                 data["skipped"] = [{"name": name, "why": why} for name, why in away]
             move.event(Verb.URGE, note=note, data=data)
             if data.get("nth", 0) >= MANAGER_AT:
