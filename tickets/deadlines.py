@@ -236,6 +236,8 @@ def _clock(
     paused_at = resting if due is not None and resting is not None and resting < due else None
     by_authority = False
     theirs = facts.authority_due_at if name == ClockName.RESOLUTION else None
+    if theirs is not None and due is not None and number > 1 and theirs <= start:
+        theirs = None  # it was over before this round: nobody could be in time for it again
     if theirs is not None and (due is None or theirs < due or paused_at is not None):
         # Theirs does not stop while ours rests; before we even began it is due at once.
         due, paused_at, by_authority = max(theirs, begins), None, True

@@ -263,6 +263,8 @@ def _authority(case: Case, ruling: Ruling, closed: Sequence[Pause]) -> Iterator[
     when = {"when": case.stamp(ruling, theirs)}
     if state.by_authority:
         text = _("转办单位要求 %(when)s 前办结，早于我们的时限，以它为准；挂起不暂停它") % when
+    elif state.round > 1 and theirs <= state.started_at:
+        text = _("转办单位要求 %(when)s 前办结，本轮开始前已过，本轮以我们的为准") % when
     else:
         text = _("转办单位要求 %(when)s 前办结，晚于我们的时限，仍以我们的为准") % when
     yield Step(_("转办"), text, at=theirs)

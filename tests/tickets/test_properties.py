@@ -244,6 +244,16 @@ def test_an_earlier_authority_governs_and_its_time_does_not_rest():
     assert ours.paused_at == START + timedelta(minutes=20)
 
 
+def test_an_authoritys_deadline_of_an_earlier_round_makes_no_later_one_late_at_its_birth():
+    theirs = START + timedelta(hours=20)
+    facts = Facts(Kind.COMPLAINT, Urgency.NORMAL, authority_due_at=theirs)
+    again = Happening(Verb.REOPEN, START + timedelta(days=5), 2, Status.DISPATCHED, {})
+    first, second = (c for c in clocks(facts, START, [happened(Verb.ACCEPT, 10), again]) if c.name == "resolution")
+    assert (first.by_authority, first.due_at) == (True, theirs)
+    ours = clocks(Facts(Kind.COMPLAINT, Urgency.NORMAL), START, [happened(Verb.ACCEPT, 10), again])
+    assert second == next(c for c in ours if c.name == "resolution" and c.round == 2)
+
+
 def test_a_later_authority_does_not_soften_our_own_limit():
     theirs = START + timedelta(days=30)
     own = clocks(Facts(Kind.COMPLAINT, Urgency.NORMAL), START, [])
