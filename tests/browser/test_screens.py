@@ -22,11 +22,11 @@ from django.utils import timezone
 from PIL import Image
 
 from shimao_service.demo import DEMO_ACCOUNTS
-from shimao_service.models import User
+from shimao_service.models import User, WorkCalendar
 from tests.browser.conftest import DESK, PHONE
 from tickets import links, reminders
 from tickets.demo.filling import Plan, fill
-from tickets.models import Building, Occupancy, Ticket
+from tickets.models import Building, Occupancy, Policy, Ticket
 from tickets.statuses import Status
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,6 +141,25 @@ class TestOnTheWay:
         look(opened(page, links.path(fresh)), "track")
         answered = Ticket.objects.filter(status=Status.FED_BACK).exclude(unit=None).order_by("-pk")[0]
         look(opened(page, links.path(answered)))
+
+
+class TestTheManager:
+    pytestmark = in_browser
+
+    def test_the_pages_of_limits_calendars_and_notices(self, demo, enter, look):
+        page = enter("manager")
+        policy = Policy.objects.get(is_default=True)
+        look(opened(page, reverse("terms")))
+        look(opened(page, reverse("policy", args=[policy.pk])), "limits")
+        look(opened(page, reverse("calendars")))
+        look(opened(page, reverse("calendar", args=[WorkCalendar.objects.get(is_default=True).pk])), "calendar")
+        for name in ("escalation", "channels", "duty", "absences", "sent-notices", "outbox", "my-notices"):
+            look(opened(page, reverse(name)))
+        mine = User.objects.get(username="manager").employee.grants.values("project_id")
+        rested = Ticket.objects.filter(project_id__in=mine, holds__isnull=False, status=Status.CLOSED).order_by("pk")[0]
+        opened(page, reverse("ticket-deadlines", args=[rested.number]))
+        page.click("details >> nth=-1")
+        look(page, "deadlines")
 
 
 class TestEverybodysHome:
