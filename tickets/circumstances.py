@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from tickets.deadlines import ClockState
@@ -68,19 +68,24 @@ def _rows(pks: Sequence[int]) -> Iterable[Any]:
         around_referral=several(
             Referral.objects.filter(ticket=OuterRef("pk")), "pk", due="due_at", until="return_until", said="replied_at"
         ),
-        around_known=Exists(Event.objects.filter(**here, verb=Verb.ACKNOWLEDGE)),
+        around_known=Subquery(
+            Event.objects.filter(**here, verb=Verb.ACKNOWLEDGE).order_by("-seq").values("at")[:1]
+        ),
     )  # fmt: skip
 
 
 def _around(row: dict[str, Any]) -> Around:
     risen = row["around_risen"]
     alarms = [each["due_at"] for each in risen if each["clock"] == EMERGENCY]
+    alarmed_at = min(map(_at, alarms)) if alarms else None
+    known_at = row["around_known"]
     referral = next(iter(row["around_referral"]), None)
     return Around(
         pauses=tuple((_at(each["since"]), _maybe(each["until"])) for each in row["around_holds"]),
         risen=frozenset((each["clock"], each["step"]) for each in risen),
-        alarmed_at=min(map(_at, alarms)) if alarms else None,
-        is_acknowledged=row["around_known"],
+        alarmed_at=alarmed_at,
+        # Who knew of an earlier alarm does not know of this one.
+        is_acknowledged=bool(known_at and alarmed_at and known_at >= alarmed_at),
         urges=tuple((each["id"], _at(each["at"])) for each in row["around_urges"]),
         referral=Referred(_maybe(referral["due"]), _maybe(referral["until"]), bool(referral["said"]))
         if referral

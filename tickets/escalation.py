@@ -100,10 +100,10 @@ def of_emergency(ticket: Ticket, number: int, audience: Audience, *, due_at: dat
     if not audience.is_served:
         reached.add(audience.on_duty(with_deputy=True))
     title = _("特急仍无人接手，请立即处置并确认：%s") if number else _("特急，请立即处置并确认：%s")
+    key = f"ticket:{ticket.pk}:r{ticket.round}:emergency:{int(due_at.timestamp())}"
     return Rise(
         ticket, EMERGENCY, f"alarm:{number}", (Rung.COMPANY if number else Rung.MANAGER).value, due_at,
-        reached.settled(), title % about(ticket), f"ticket:{ticket.pk}:r{ticket.round}:emergency:{number}",
-        "emergency", wakes=True,
+        reached.settled(), title % about(ticket), key, "emergency", wakes=True,
     )  # fmt: skip
 
 

@@ -470,3 +470,27 @@ def test_the_ladder_stays_within_its_budget(cast, as_):
     client.get(reverse("escalation"))
     with budget("ladder of escalation"):
         client.get(reverse("escalation"))
+
+
+def test_what_becomes_an_emergency_again_is_told_again_whoever_knew_of_the_first(cast):
+    ticket = register(cast, urgency="critical", now=TEN)
+    lifecycle.acknowledge(ticket, by=cast.by("supervisor"), now=TEN + timedelta(minutes=1))
+
+    def amend(urgency: str, minutes: int) -> None:
+        lifecycle.amend(
+            ticket,
+            by=cast.by("supervisor"),
+            reason="核实",
+            changes={"urgency": urgency},
+            now=TEN + timedelta(minutes=minutes),
+        )
+
+    def alarms() -> int:
+        told = Notice.objects.filter(kind="ticket_emergency", channel="inbox")
+        return told.filter(recipient=f"user:{cast.manager.user_id}").count()
+
+    amend("urgent", 2)
+    amend("critical", 3)
+    assert alarms() == 2, "the second time is news"
+    reminders.remind(TEN + timedelta(minutes=9))
+    assert alarms() == 3, "and is repeated while nobody knows of it"

@@ -15,12 +15,13 @@ from shimao_service.actors import Actor
 from shimao_service.exceptions import Conflict, Forbidden, Invalid, NotSeen
 from shimao_service.privacy import mask_name, mask_phone
 from staff.permissions import Permission
+from tickets.circumstances import EMERGENCY
 from tickets.lifecycle.dispatching import end_hold
 from tickets.lifecycle.gate import limited, lock, moving, required, sees
 from tickets.lifecycle.oversight import after_amendment, after_linking
 from tickets.lifecycle.recusal import recuse
 from tickets.lifecycle.urging import settle
-from tickets.models import Category, Owner, Ticket, TicketLink, Unit
+from tickets.models import Category, Escalation, Owner, Ticket, TicketLink, Unit
 from tickets.permissions import check_power
 from tickets.pictures import Picture
 from tickets.statuses import URGENCY_RANK, Kind, Level, Status, Urgency, Verb
@@ -72,6 +73,9 @@ def amend(
         if wanted.keys() & {"owner", "contact_phone", "contact_name"}:
             move.set(link_version=row.link_version + 1)
             data["link_revoked"] = True
+        if "urgency" in wanted and row.urgency == Urgency.CRITICAL:
+            # No emergency after all; should it become one again, it is raised anew. The events stay.
+            Escalation.objects.filter(ticket=row, round=row.round, clock=EMERGENCY).delete()
         move.set(**wanted)
         move.event(Verb.AMEND, note=reason, data=data)
         if wanted.get("kind") == Kind.COMPLAINT:
