@@ -194,6 +194,10 @@ class UrgeForm(forms.Form):
         label=gettext_lazy("想说的话"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2})
     )
 
+    def __init__(self, *args: Any, **kwargs: Any):
+        # It stands on one page with the form for additions, whose field has the same name.
+        super().__init__(*args, auto_id="urge_%s", **kwargs)
+
 
 class ReasonForm(forms.Form):
     """Why it is withdrawn; no reason is needed to want nothing any more."""
