@@ -170,8 +170,8 @@ def check(slot: DutySlot) -> None:
             raise Invalid.field(name, words % {"name": person.name})
     other = clash(slot, DutySlot.objects.filter(project_id=slot.project_id, employee_id=slot.employee_id))
     if other:
-        words = {"name": slot.employee.name, "when": f"{Weekday(other.weekday).label} {hours(other)}"}
-        raise Invalid.field("employee", _("%(name)s 在 %(when)s 已有值班，时段重叠。") % words)
+        taken = {"name": slot.employee.name, "when": f"{Weekday(other.weekday).label} {hours(other)}"}
+        raise Invalid.field("employee", _("%(name)s 在 %(when)s 已有值班，时段重叠。") % taken)
 
 
 def clash(slot: DutySlot, others: Iterable[DutySlot]) -> DutySlot | None:

@@ -196,7 +196,7 @@ class UrgeForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any):
         # It stands on one page with the form for additions, whose field has the same name.
-        super().__init__(*args, auto_id="urge_%s", **kwargs)
+        super().__init__(*args, **{"auto_id": "urge_%s"} | kwargs)
 
 
 class ReasonForm(forms.Form):

@@ -81,7 +81,8 @@ def write(shot: bytes, path: Path) -> None:
     """As few colours as it takes to read it: a tenth of the size."""
     path.parent.mkdir(parents=True, exist_ok=True)
     picture = Image.open(BytesIO(shot)).convert("RGB")
-    picture.quantize(255, method=Image.Quantize.MAXCOVERAGE, kmeans=4, dither=Image.Dither.NONE).save(path, optimize=True)
+    few = picture.quantize(255, method=Image.Quantize.MAXCOVERAGE, kmeans=4, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
 
 
 def opened(page: Any, address: str) -> Any:
