@@ -106,7 +106,7 @@ def test_a_colleagues_word_goes_to_who_has_it_and_never_makes_it_the_managers(ca
 
 
 def test_whom_a_complaint_is_about_hears_of_no_call(cast):
-    ticket = register(cast, kind=Kind.COMPLAINT, category=cast.complaint_category, subjects=[cast.supervisor])
+    ticket = register(cast, kind=Kind.COMPLAINT, category=cast.complaint_category, subjects=[cast.supervisor], now=NOW)
     ticket = calls(ticket, 0, 20, 40)
     heard = set().union(*told(Verb.URGE, ticket), *told(Verb.OVERSEE, ticket))
     # 林静 and 何丽 report to 陈晓雯: the complaint is not theirs to know of either.
