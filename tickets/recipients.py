@@ -28,12 +28,6 @@ from tickets.statuses import Kind, Rung, Status
 # Nearest first: where one level is missing or concerned, the next one up hears it.
 LADDER = ("supervisor", "department_manager", "manager", "director")
 DESK = "front_desk"
-# The roles of a rung, nearest first.
-ROLES = {
-    Rung.SUPERVISOR.value: ("supervisor", "department_manager"),
-    Rung.MANAGER.value: ("manager",),
-    Rung.COMPANY.value: ("director",),
-}
 # Where it goes from each rung when nobody there can be counted on; "duty" is whoever is on duty.
 NEXT = {
     Rung.HANDLER.value: ("supervisor", "department_manager", "duty", "manager", "director"),
