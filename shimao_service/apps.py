@@ -29,7 +29,7 @@ class ShimaoServiceConfig(AppConfig):
         outbox.register_kinds({"import": _("导入")}, topics={"import": "import"})
         for channel in (robots, webhooks, sms):
             channel.register()
-        navigation.register_counter(inbox.counts)
+        navigation.register_counter(inbox.counts, tells_alarms=True)
         navigation.register_warning(health.stalled_warning)
         navigation.register_warning(calendars.estimate_warning)
         navigation.register(

@@ -7,17 +7,23 @@ they let through is rendered here.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Mapping
 
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
+
+from shimao_service.navigation import frame_of
+
+logger = logging.getLogger(__name__)
 
 
 class Refusal(Exception):
@@ -131,11 +137,13 @@ PASSING = (OperationalError, InterfaceError)
 TRY_AGAIN_AFTER = 5
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
-    """What nobody foresaw: 500. While the database is away: 503, ``unavailable``, and when to try again (seconds).
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What no form sends, or more than it may: 400, in the frame of our other refusals."""
+    return render(request, "400.html", status=400)
 
-    Must not touch the database itself.
-    """
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """What nobody foresaw: 500. While the database is away: 503, ``unavailable``, and when to try again (seconds)."""
     status = 503 if _is_passing(sys.exc_info()[1]) else 500
     code = "unavailable" if status == 503 else "error"
     words = _("系统暂时无法使用，请稍后再试。") if status == 503 else _("系统出了问题，这一步没有办成，已经记录下来。")
@@ -143,10 +151,23 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if request.path.startswith("/api/"):
         response = JsonResponse({"code": code, "detail": str(words)}, status=status)
     else:
-        response = HttpResponse(render_to_string(f"{status}.html"), status=status)
+        page = _with_alarms(request) if status == 500 else ""
+        response = HttpResponse(page or render_to_string(f"{status}.html"), status=status)
     if status == 503:
         response["Retry-After"] = str(TRY_AGAIN_AFTER)
     return response
+
+
+def _with_alarms(request: HttpRequest) -> str:
+    """500 with what its reader must acknowledge, or nothing: what broke may also break this."""
+    try:
+        alarms = frame_of(request).alarms
+        if alarms is None or not alarms.count:
+            return ""
+        return render_to_string("500.html", {"alarms": alarms, "csrf_token": get_token(request), "request": request})
+    except Exception:  # the page without them is better than none
+        logger.warning("No alarms on the page of an error.", exc_info=True)
+        return ""
 
 
 def _is_passing(error: BaseException | None) -> bool:

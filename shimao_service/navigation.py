@@ -39,8 +39,12 @@ class NavItem:
 
 
 ITEMS: list[NavItem] = []
+Counter = Callable[[Any], dict[str, Any]]
 # Each is called with the viewer, once a page, and returns {key: count}.
-COUNTERS: list[Callable[[Any], dict[str, Any]]] = []
+COUNTERS: list[Counter] = []
+# The one of them that also tells what must be acknowledged ("alarms", "alarm_count"): pages without a rail, such as
+# refusals, ask it alone.
+ALARMS: list[Counter] = []
 # Each is called with the viewer and the counts, and returns a line to show above the page, or "".
 WARNINGS: list[Callable[[Any, dict[str, Any]], str]] = []
 
@@ -52,9 +56,11 @@ def register(*items: NavItem) -> None:
     ITEMS.sort(key=lambda item: item.order)
 
 
-def register_counter(counter: Callable[[Any], dict[str, Any]]) -> None:
+def register_counter(counter: Counter, *, tells_alarms: bool = False) -> None:
     if counter not in COUNTERS:
         COUNTERS.append(counter)
+    if tells_alarms:
+        ALARMS[:] = [counter]
 
 
 def register_warning(warning: Callable[[Any, dict[str, Any]], str]) -> None:
@@ -62,12 +68,30 @@ def register_warning(warning: Callable[[Any, dict[str, Any]], str]) -> None:
         WARNINGS.append(warning)
 
 
+@dataclass(frozen=True, slots=True)
+class Alarms:
+    """The newest of what must be acknowledged, and how many there are in all."""
+
+    shown: tuple[dict[str, Any], ...]
+    count: int
+
+    @property
+    def more(self) -> int:
+        """How many wait that are not shown."""
+        return self.count - len(self.shown)
+
+    @property
+    def mark(self) -> str:
+        """The same while nothing changes: a page left open compares it."""
+        return ",".join(str(alarm["pk"]) for alarm in self.shown) + f"/{self.count}"
+
+
 class Frame:
     """Computed when a template asks, so that pages without a frame pay nothing."""
 
     def __init__(self, request: HttpRequest):
         self.request = request
-        self._counts: dict[str, Any] | None = None
+        self._told: dict[Counter, dict[str, Any]] = {}
 
     @property
     def viewer(self) -> Any:
@@ -75,12 +99,16 @@ class Frame:
 
     @property
     def counts(self) -> dict[str, Any]:
-        if self._counts is None:
-            self._counts = {}
-            if self.viewer:
-                for counter in COUNTERS:
-                    self._counts.update(counter(self.viewer))
-        return self._counts
+        return self._ask(COUNTERS)
+
+    def _ask(self, counters: list[Counter]) -> dict[str, Any]:
+        """What these tell; each is asked once a page."""
+        counts: dict[str, Any] = {}
+        for counter in counters if self.viewer else ():
+            if counter not in self._told:
+                self._told[counter] = counter(self.viewer)
+            counts |= self._told[counter]
+        return counts
 
     @property
     def warnings(self) -> list[str]:
@@ -90,9 +118,13 @@ class Frame:
         return [line for line in (warning(self.viewer, self.counts) for warning in WARNINGS) if line]
 
     @property
-    def alarms(self) -> list[Any]:
-        """What stays on every page of this person until they say that they know of it (see the inbox)."""
-        return list(self.counts.get("alarms", ())) if self.viewer else []
+    def alarms(self) -> Alarms | None:
+        """What stays on every page of this person until they say that they know of it (see the inbox); nothing for
+        who is not signed in, or not yet further than a password that somebody else made."""
+        if not self.viewer or getattr(self.request, "is_entering", False):
+            return None
+        told = self._ask(ALARMS)
+        return Alarms(tuple(told.get("alarms", ())), told.get("alarm_count", 0))
 
     @property
     def items(self) -> list[dict]:
@@ -120,6 +152,14 @@ class Frame:
         return sorted(rows, key=lambda row: row["item"].phone)[:4]
 
 
+def frame_of(request: HttpRequest) -> Frame:
+    """The one of this request: what it was told once serves the view and the page."""
+    made: Frame | None = getattr(request, "_frame", None)
+    if made is None:
+        made = request._frame = Frame(request)  # type: ignore[attr-defined]
+    return made
+
+
 def frame(request: HttpRequest) -> dict:
-    """Context processor: ``frame.items``, ``frame.phone_items``, ``frame.counts``."""
-    return {"frame": Frame(request), "viewer": getattr(request, "viewer", None)}
+    """Context processor: ``frame.items``, ``frame.phone_items``, ``frame.counts``, ``frame.alarms``."""
+    return {"frame": frame_of(request), "viewer": getattr(request, "viewer", None)}

@@ -11,6 +11,7 @@ from shimao_service import health, inbox, operations, preferences
 
 # One way in: the admin's own form knows neither our rate limits nor who left.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+handler400 = "shimao_service.exceptions.bad_request"
 handler429 = "staff.views.sign_in.too_many"
 handler500 = "shimao_service.exceptions.server_error"
 
@@ -19,6 +20,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("i18n/setlang/", login_not_required(set_language), name="set_language"),
     path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/alarms/", inbox.alarm_banner, name="inbox-alarms"),
     path("inbox/read/", inbox.read_all, name="inbox-read-all"),
     path("inbox/<int:pk>/open/", inbox.open_notice, name="inbox-open"),
     path("inbox/<int:pk>/acknowledge/", inbox.acknowledge, name="inbox-acknowledge"),

@@ -28,6 +28,8 @@ class FirstPasswordMiddleware:
         employee = getattr(request.user, "employee", None) if request.user.is_authenticated else None
         if employee is None or not employee.must_change_password:
             return None
+        # Whoever made the password could still come in by it: nothing of the person's is shown yet.
+        request.is_entering = True  # type: ignore[attr-defined]
         if request.resolver_match and request.resolver_match.url_name in OPEN_TO_ALL:
             return None
         messages.info(request, _("这是一次性密码，请先设置您自己的密码。"))

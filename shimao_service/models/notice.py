@@ -38,6 +38,9 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
     def unread(self) -> NoticeQuerySet:
         return self.filter(read_at__isnull=True)
 
+    def to_acknowledge(self) -> NoticeQuerySet:
+        return self.filter(must_acknowledge=True, acknowledged_at__isnull=True)
+
     def due(self, now: datetime) -> NoticeQuerySet:
         return self.filter(status=NoticeStatus.PENDING, next_attempt_at__lte=now)
 

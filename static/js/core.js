@@ -1,4 +1,5 @@
 // The page's helpers. Everything here improves pages that already work without scripts.
+import "./alarms.js";
 import "./clocks.js";
 import "./dialogs.js";
 import "./drafts.js";

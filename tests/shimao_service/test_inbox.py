@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import random
 from datetime import timedelta
 
 import pytest
-from django.test import Client
 from django.utils import timezone
-from hypothesis import given
-from hypothesis import strategies as st
 
 from shimao_service import health, inbox, outbox, ticking, topics
-from shimao_service.exceptions import Forbidden
 from shimao_service.models import Heartbeat, Notice, User
 from staff.access import Viewer
 from tests.shimao_service.notices import NOW, leave
@@ -216,118 +212,66 @@ def test_entries_about_nothing_are_never_one_line(client, note):
     assert [line.count for line in client.get("/inbox/").context["lines"]] == [1, 1]
 
 
-@given(
-    entries=st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["", "t:1", "t:2", "t:3"])), max_size=30),
-    lines=st.integers(1, 6),
-)
-def test_folding_a_page_neither_loses_nor_doubles_an_entry(entries, lines):
-    rest = [Notice(pk=len(entries) - n, kind=kind, about=about) for n, (kind, about) in enumerate(entries)]
-    seen = []
-    while rest:
-        page = inbox.page_of(rest, lines=lines)
-        folded = inbox.fold(page)
-        assert page
-        assert len(folded) <= lines
-        seen += [notice.pk for line in folded for notice in [line.notice, *line.earlier]]
-        rest = rest[len(page) :]
-    assert sorted(seen, reverse=True) == list(range(len(entries), 0, -1))
+def folds(entries, *, show="all"):
+    """What should stand in the inbox: by line, newest first, the keys of its entries, newest first."""
+    lines: dict = {}
+    for key, kind, about, is_read in reversed(entries):
+        if show == "all" or not is_read:
+            lines.setdefault((kind, about or key), []).append(key)
+    return sorted(lines.values(), key=lambda keys: -int(keys[0].removeprefix("k")))
 
 
-# --- what must be acknowledged -------------------------------------------------------------------
-@pytest.fixture
-def heard(monkeypatch):
-    """What the floor above was told of."""
-    told: list[tuple] = []
-    monkeypatch.setattr(outbox, "_acknowledged", {"ticket": lambda pk, user, now: told.append((pk, user))})
-    return told
+@pytest.mark.parametrize("show", ["all", "unread"])
+@pytest.mark.parametrize("seed", range(4))
+def test_pages_have_every_line_whole_and_once_whatever_comes_meanwhile(me, client, monkeypatch, show, seed):
+    dice = random.Random(seed)
+    monkeypatch.setattr(inbox, "PAGE", dice.randint(1, 4))
+    entries = [
+        (f"k{n}", dice.choice("ab"), dice.choice(["", "t:1", "t:2", "t:3"]), dice.random() < 0.3) for n in range(16)
+    ]
+    for key, kind, about, is_read in entries:
+        leave(key, recipients=[f"user:{me.pk}"], kind=kind, about=about)
+        Notice.objects.filter(key=key).update(read_at=NOW if is_read else None)
+    seen, address = [], f"/inbox/?show={show}"
+    while address:
+        context = client.get(address).context
+        assert len(context["lines"]) <= inbox.PAGE
+        seen += [[each.key for each in [line.notice, *line.earlier]] for line in context["lines"]]
+        # A reminder between two pages: the line that moves up by it is not lost from those that follow.
+        leave(f"k{100 + len(seen)}", recipients=[f"user:{me.pk}"], kind="a", about="t:1")
+        more = context["next_before"]
+        address = more and f"/inbox/?show={show}&before={more}&upto={context['next_upto']}"
+    assert seen == folds(entries, show=show)
 
 
-def test_an_emergency_stays_on_every_page_until_it_is_acknowledged(client, note, me, heard):
-    entry = note("特急：3号楼起火", must_acknowledge=True, url="/tickets/BX20261123-0031/")
-    for path in ("/inbox/", "/me/", "/inbox/?show=all"):
-        page = client.get(path).content.decode()
-        assert f'action="/inbox/{entry.pk}/acknowledge/"' in page
-        assert f'name="next" value="{path}"' in page, "one stays where one was"
-        assert 'href="/tickets/BX20261123-0031/"' in page
-    client.post(f"/inbox/{entry.pk}/open/")
-    assert "/acknowledge/" in client.get("/me/").content.decode(), "reading is not acknowledging"
-    assert client.post(f"/inbox/{entry.pk}/acknowledge/", {"next": "/me/"})["Location"] == "/me/"
-    assert "/acknowledge/" not in client.get("/me/").content.decode()
-    entry.refresh_from_db()
-    assert entry.acknowledged_at
-    assert entry.is_read
-    assert heard == [(81, me)]
+def test_a_line_is_whole_however_far_apart_its_entries_lie(client, note, monkeypatch):
+    monkeypatch.setattr(inbox, "PAGE", 2)
+    note("第1次", kind="accept_due", about="ticket:81")
+    for number in range(4):
+        note(f"别的{number}")
+    note("第2次", kind="accept_due", about="ticket:81")
+    pages, address = [], "/inbox/"
+    while address:
+        context = client.get(address).context
+        pages.append([(line.notice.title, line.count) for line in context["lines"]])
+        more = context["next_before"]
+        address = more and f"/inbox/?before={more}&upto={context['next_upto']}"
+    assert pages == [[("第2次", 2), ("别的3", 1)], [("别的2", 1), ("别的1", 1)], [("别的0", 1)]]
 
 
-def test_the_banner_can_be_pressed_in_a_browser(me, note, heard):
-    alarm = note(must_acknowledge=True)
-    browser = Client(enforce_csrf_checks=True)
-    browser.force_login(me, backend="staff.authentication.EmployeeBackend")
-    page = browser.get("/inbox/").content.decode()
-    banner = page.partition('class="alarm"')[2].partition("</form>")[0]
-    (token,) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', banner)
-    browser.post(f"/inbox/{alarm.pk}/acknowledge/", {"csrfmiddlewaretoken": token})
-    alarm.refresh_from_db()
-    assert alarm.acknowledged_at is not None
+def test_a_line_lists_the_latest_of_many_and_says_how_many_more(client, note):
+    for number in range(inbox.EARLIER + 4):
+        note(f"待接单，第{number + 1}次", kind="accept_due", about="ticket:81")
+    page = client.get("/inbox/").content.decode()
+    assert f"同一提醒共 {inbox.EARLIER + 4} 次" in page
+    assert "更早的 3 次不再列出" in page
+    assert "待接单，第4次" in page
+    assert "待接单，第3次" not in page
 
 
-def test_acknowledging_again_changes_nothing_and_tells_nobody(client, note, heard):
-    entry = note(must_acknowledge=True)
-    client.post(f"/inbox/{entry.pk}/acknowledge/")
-    first = Notice.objects.get().acknowledged_at
-    assert client.post(f"/inbox/{entry.pk}/acknowledge/").status_code == 302
-    assert Notice.objects.get().acknowledged_at == first
-    assert len(heard) == 1
-
-
-def test_two_alarms_about_one_request_are_one_banner_and_one_click(client, note, me, heard):
-    note("特急登记", must_acknowledge=True)
-    last = note("特急升级", must_acknowledge=True)
-    note("另一件特急", must_acknowledge=True, about="ticket:82")
-    assert [alarm["title"] for alarm in inbox.counts(Viewer(me, None))["alarms"]] == ["特急升级", "另一件特急"]
-    client.post(f"/inbox/{last.pk}/acknowledge/")
-    assert [alarm["title"] for alarm in inbox.counts(Viewer(me, None))["alarms"]] == ["另一件特急"]
-    assert len(heard) == 1
-
-
-def test_an_alarm_that_came_after_the_page_was_made_is_not_acknowledged_by_it(client, note, me, heard):
-    seen = note("特急登记", must_acknowledge=True)
-    note("特急升级", must_acknowledge=True)
-    client.post(f"/inbox/{seen.pk}/acknowledge/")
-    assert [alarm["title"] for alarm in inbox.counts(Viewer(me, None))["alarms"]] == ["特急升级"]
-
-
-@pytest.mark.parametrize("changes", [{"recipients": ["user:999999"]}, {"must_acknowledge": False}])
-def test_only_one_s_own_alarm_can_be_acknowledged(client, note, heard, changes):
-    entry = note(**({"must_acknowledge": True} | changes))
-    assert client.post(f"/inbox/{entry.pk}/acknowledge/").status_code == 404
-    assert client.get(f"/inbox/{entry.pk}/acknowledge/").status_code == 405
-    assert not heard
-
-
-def test_reading_all_does_not_acknowledge(client, note, me):
-    entry = note(must_acknowledge=True)
-    client.post("/inbox/read/", {"newest": entry.pk})
-    assert inbox.counts(Viewer(me, None))["alarms"]
-
-
-def test_what_the_request_refuses_does_not_keep_the_reader_from_acknowledging(client, note, monkeypatch):
-    def refuse(*_args):
-        raise Forbidden("您已看不到这张工单。")
-
-    monkeypatch.setattr(outbox, "_acknowledged", {"ticket": refuse})
-    entry = note(must_acknowledge=True)
-    assert client.post(f"/inbox/{entry.pk}/acknowledge/", {"next": "https://evil.example/"})["Location"] == "/inbox/"
-    assert Notice.objects.get().acknowledged_at
-
-
-def test_an_alarm_taken_back_is_gone_from_every_page(client, note, me):
-    note(must_acknowledge=True)
-    outbox.withdraw(about="ticket:81", from_inbox=True)
-    assert inbox.counts(Viewer(me, None))["alarms"] == []
-
-
-def test_alarms_cost_no_query_of_their_own(note, me, django_assert_num_queries):
-    note(must_acknowledge=True)
-    with django_assert_num_queries(1):
-        assert inbox.counts(Viewer(me, None))["alarms"]
+def test_only_one_s_own_entries_are_folded_into_a_line(client, note, me):
+    note("别人的", kind="accept_due", about="ticket:81", recipients=["user:999999"])
+    entry = note("我的", kind="accept_due", about="ticket:81")
+    note("别人后来的", kind="accept_due", about="ticket:81", recipients=["user:999999"])
+    [line] = client.get("/inbox/").context["lines"]
+    assert (line.notice, line.count) == (entry, 1)
