@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from shimao_service.actors import Actor
 from shimao_service.exceptions import Conflict, Forbidden, Invalid, NotSeen, Stale
+from shimao_service.models import WorkCalendar
 from staff.access import Everywhere, Viewer
 from staff.models import Project
 from staff.permissions import Permission
@@ -59,7 +60,7 @@ def usage(default: int | None = None) -> Usage:
     """Active projects by the id of the policy their new requests come under; ``default`` where it is known already."""
     found: Usage = defaultdict(list)
     default = default or Policy.objects.filter(is_default=True).values_list("pk", flat=True).first()
-    for project in Project.objects.filter(is_active=True).select_related("terms").order_by("code"):
+    for project in Project.objects.filter(is_active=True).select_related("terms", "calendar").order_by("code"):
         terms: ProjectTerms | None = getattr(project, "terms", None)
         found[terms.policy_id if terms else default or 0].append(project)
     return found
@@ -192,14 +193,52 @@ def check_can_assign(by: Actor, project: Project) -> None:
 
 
 @transaction.atomic
-def assign(project: Project, policy: Policy, *, by: Actor) -> bool:
-    """Which policy the project's new requests come under; False when it already was that one."""
+def assign(project: Project, policy: Policy, *, calendar: WorkCalendar | None = None, by: Actor) -> bool:
+    """Which policy and calendar the project's new requests come under; False when they already were those.
+
+    Without ``calendar`` the project keeps its own; the company's default one is kept as none.
+    """
     check_can_assign(by, project)
     if policy.project_id not in (None, project.pk):
         raise Invalid.field("policy", _("这份标准属于另一个项目。"))
     before = policies.current_policy_version(project).policy_id
     ProjectTerms.objects.update_or_create(project=project, defaults={"policy": policy})
-    return before != policy.pk
+    has_moved = calendar is not None and _live_by(project, calendar)
+    return has_moved or before != policy.pk
+
+
+def _live_by(project: Project, calendar: WorkCalendar) -> bool:
+    if not calendar.versions.filter(published_at__isnull=False).exists():
+        raise Invalid.field("calendar", _("这个日历还没有发布，请先发布再选用。"))
+    chosen = None if calendar.is_default else calendar.pk
+    was = project.calendar if project.calendar_id else None
+    project.calendar_id = chosen
+    project.save(update_fields=["calendar"])
+    return (None if was is None or was.is_default else was.pk) != chosen
+
+
+def calendars_for(project: Project, viewer: Viewer) -> QuerySet[WorkCalendar]:
+    """Those a project may be given: the company's, its present one, and what only projects of the viewer's use.
+
+    Whoever takes another manager's calendar would have a say in it, and take theirs away.
+    """
+    rows = WorkCalendar.objects.filter(versions__published_at__isnull=False).distinct()
+    held = viewer.projects_with(MANAGE)
+    if not isinstance(held, Everywhere):
+        others = Project.objects.filter(is_active=True, calendar__isnull=False).exclude(pk__in=held)
+        free = Q(is_default=True) | Q(pk=project.calendar_id) | ~Q(pk__in=others.values("calendar"))
+        rows = rows.filter(free)
+    return rows.order_by("-is_default", "name")
+
+
+def is_used_by_its_project(policy: Policy) -> bool:
+    """Whether the project whose own policy it is lives by it: then all its open requests are concerned."""
+    return (
+        policy.project_id is not None
+        and ProjectTerms.objects.filter(
+            project_id=policy.project_id, project__is_active=True, policy_id=policy.pk
+        ).exists()
+    )
 
 
 @transaction.atomic

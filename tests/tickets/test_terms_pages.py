@@ -191,8 +191,8 @@ def test_a_draft_is_saved_told_in_words_and_published_for_new_requests(as_, cast
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"normal-resolution-target": "abc"}, "整数"),
-        ({"normal-resolution-target": "-3"}, "大于"),
+        ({"normal-resolution-target": "abc"}, "请填写整数"),
+        ({"normal-resolution-target": "-3"}, "不能小于 0"),
         ({"normal-response-target": "0"}, "请填写大于 0 的数"),
         ({"normal-resolution-target": "9999999"}, "时间太长了"),
         ({"urgent-response-target": ""}, "有承诺就要有目标"),
@@ -384,7 +384,7 @@ def test_the_preview_may_be_given_up_and_asked_for_again(as_, own, change):
     terms_changes.work(change.pk)
     assert client.post(reverse("terms-change-abandon", args=[change.pk])).status_code == 302
     assert "已放弃" in text(client.get(reverse("terms-change", args=[change.pk])))
-    assert "还有 1 张未办结的工单按旧版本计时" in text(client.get(reverse("policy", args=[own.pk])))
+    assert "还有 1 张未办结的工单按旧版本或别的标准计时" in text(client.get(reverse("policy", args=[own.pk])))
     again = client.post(reverse("policy-recompute", args=[own.pk]))
     assert again.url == reverse("terms-change", args=[TermsChange.objects.first().pk])
     assert TermsChange.objects.count() == 2

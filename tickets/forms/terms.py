@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
 from shimao_service import working_time
+from shimao_service.models import WorkCalendar
 from shimao_service.working_time import SERVICE, WORKING, Calendar
 from staff.forms import RefusableForm
 from staff.models import Project
@@ -56,6 +57,11 @@ class Line:
     cells: list[Cell]
 
 
+def not_below_zero(number: int) -> None:
+    if number < 0:
+        raise forms.ValidationError(_("不能小于 0。"))
+
+
 def name_of(of: Class, clock: str, part: str) -> str:
     return f"{of[1]}{'_grave' if of[2] else ''}-{clock}-{part}"
 
@@ -83,7 +89,8 @@ class LimitsForm(RefusableForm):
         promise = split(*allowance.promise) if allowance and allowance.promise else (None, target[1])
         for part, words, (number, measure) in (("target", _("目标"), target), ("promise", _("承诺"), promise)):
             self.fields[name_of(of, clock, part)] = forms.IntegerField(
-                label=f"{where} {words}", required=False, min_value=0, initial=number,
+                label=f"{where} {words}", required=False, validators=[not_below_zero], initial=number,
+                error_messages={"invalid": _("请填写整数。")},
                 widget=forms.NumberInput(attrs={
                     "class": "form-control form-control-sm limit-number", "inputmode": "numeric",
                     "aria-label": f"{where} {words}",
@@ -243,8 +250,21 @@ class ChooseForm(RefusableForm):
     policy = forms.ModelChoiceField(
         Policy.objects.none(), label=_l("时限标准"), empty_label=None, widget=forms.RadioSelect
     )
+    calendar = forms.ChoiceField(label=_l("日历"), required=False, help_text=_l("服务时间、工作日和节假日按它计算。"))
     apply = forms.ChoiceField(label=_l("未办结的工单"), choices=APPLY, widget=forms.RadioSelect, initial="new")
 
-    def __init__(self, *args: Any, choices: Any, **kwargs: Any):
+    def __init__(self, *args: Any, choices: Any, calendars: Iterable[WorkCalendar], **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.fields["policy"].queryset = choices  # type: ignore[attr-defined]
+        self.calendars = {str(one.pk): one for one in calendars}
+        words = [(pk, calendar_words(one)) for pk, one in self.calendars.items()]
+        self.fields["calendar"].choices = words  # type: ignore[attr-defined]
+
+    def clean_calendar(self) -> WorkCalendar | None:
+        """None: nothing was chosen, the project keeps what it has."""
+        return self.calendars.get(self.cleaned_data["calendar"])
+
+
+def calendar_words(calendar: WorkCalendar) -> str:
+    words = {"name": _(calendar.name)}
+    return _("%(name)s（默认）") % words if calendar.is_default else words["name"]

@@ -19,7 +19,7 @@ from staff.powers import everywhere
 from tickets import policies, policy_drafts, terms_changes
 from tickets.forms.terms import ChooseForm, CopyForm, LimitsForm, PublishForm
 from tickets.limit_words import COLUMNS, differences, fingerprint, limit_words, tables
-from tickets.models import Limit, Policy, PolicyVersion, TermsChange
+from tickets.models import Limit, Policy, PolicyVersion, TermsChange, Ticket
 from tickets.policy_drafts import MANAGE
 from tickets.statuses import Kind
 
@@ -107,7 +107,9 @@ def policy(request: HttpRequest, pk: int) -> HttpResponse:
     before = next((version for version in published if version.number < shown.number), None)
     limits = policies.load_limits(shown.pk)
     users = policy_drafts.usage().get(row.pk, [])
-    older = terms_changes.scope(TermsChange(policy_version=published[0])).count() if len(published) > 1 else 0
+    in_its_project = row.project in users if row.project else False
+    may_differ = in_its_project or len(published) > 1
+    older = terms_changes.scope(takeover(row, published[0], in_its_project)).count() if may_differ else 0
     context = {
         "policy": row,
         "version": shown,
@@ -223,13 +225,14 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
         if answer is not None:
             return answer
     before = policies.load_limits(current.pk)
+    open_ones = terms_changes.scope(takeover(row, version, policy_drafts.is_used_by_its_project(row)))
     context = {
         "policy": row,
         "version": version,
         "form": form,
         "mark": fingerprint(limits) if limits else "",
         "changes": differences(before, limits) if limits else [],
-        "open": terms_changes.scope(TermsChange(policy_version=version)).count() if version else 0,
+        "open": open_ones.count() if version else 0,
     }
     return render(request, "tickets/terms/publish.html", context, status=status_of(form))
 
@@ -243,8 +246,19 @@ def published(request: HttpRequest, row: Policy, form: PublishForm, viewer: View
         return None
     messages.success(request, _("第 %(number)d 版已发布，新登记的工单即按此计时") % {"number": version.number})
     if values["apply"] == "open":
-        return redirect("terms-change", terms_changes.start(policy_version=version, by=viewer.actor).pk)
+        return redirect("terms-change", take_over(row, version, viewer).pk)
     return redirect("policy", row.pk)
+
+
+def takeover(row: Policy, version: PolicyVersion | None, in_its_project: bool) -> TermsChange:
+    """What taking the version over to open requests means, not begun: a project's own policy, where it is in use,
+    concerns all its open requests, those too that came in before under another policy."""
+    return TermsChange(policy_version=version, project=row.project if in_its_project else None)
+
+
+def take_over(row: Policy, version: PolicyVersion, viewer: Viewer) -> TermsChange:
+    project = row.project if policy_drafts.is_used_by_its_project(row) else None
+    return terms_changes.start(policy_version=version, project=project, by=viewer.actor)
 
 
 # --- copies and projects --------------------------------------------------------------------------
@@ -279,19 +293,24 @@ def project_terms(request: HttpRequest, code: str) -> HttpResponse:
     rows = list(choices)
     terms = getattr(project, "terms", None)
     current = terms.policy_id if terms else next(row.pk for row in rows if row.is_default)
-    form = ChooseForm(request.POST or None, choices=choices, initial={"policy": current})
+    offered = list(policy_drafts.calendars_for(project, viewer))
+    calendar = project.calendar_id or next((one.pk for one in offered if one.is_default), None)
+    initial = {"policy": current, "calendar": calendar}
+    form = ChooseForm(request.POST or None, choices=choices, calendars=offered, initial=initial)
     if request.method == "POST" and form.is_valid():
         return assigned(request, project, form, viewer)
     picked = str(form.data.get("policy", "")) if form.is_bound else str(current)
     context: dict[str, Any] = {"project": project, "form": form, "current": current}
     context["picked"] = int(picked) if picked.isascii() and picked.isdigit() else 0
-    context["choices"] = telling(rows)
+    context |= {"choices": telling(rows), "open": Ticket.objects.open().filter(project=project).count()}
     return render(request, "tickets/terms/project.html", context, status=status_of(form))
 
 
 def assigned(request: HttpRequest, project: Project, form: ChooseForm, viewer: Viewer) -> HttpResponse:
-    changed = policy_drafts.assign(project, form.cleaned_data["policy"], by=viewer.actor)
-    messages.success(request, _("已更换时限标准") if changed else _("没有改动"))
+    values = form.cleaned_data
+    changed = policy_drafts.assign(project, values["policy"], calendar=values["calendar"], by=viewer.actor)
+    done = _("已保存，%(name)s新登记的工单即按此计时") % {"name": project.name}
+    messages.success(request, done if changed else _("没有改动"))
     if form.cleaned_data["apply"] == "open":
         return redirect("terms-change", terms_changes.start(project=project, by=viewer.actor).pk)
     return redirect("terms")

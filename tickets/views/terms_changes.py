@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from shimao_service.exceptions import IllegalMove
 from tickets import policy_drafts, terms_changes
 from tickets.terms_changes import AT_WORK, Status
-from tickets.views.terms import viewer_of
+from tickets.views.terms import take_over, viewer_of
 
 
 @never_cache
@@ -58,7 +58,7 @@ def start(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask again, or for the first time, what the version in force would change."""
     viewer = viewer_of(request)
     row = policy_drafts.seen_policy(viewer, pk)
-    if row.versions.filter(published_at__isnull=False).count() < 2:
+    is_first = row.versions.filter(published_at__isnull=False).count() < 2
+    if is_first and not policy_drafts.is_used_by_its_project(row):
         raise IllegalMove(_("这份标准还没有改过，没有需要重算的工单。"))
-    made = terms_changes.start(policy_version=policy_drafts.in_force(row), by=viewer.actor)
-    return redirect("terms-change", made.pk)
+    return redirect("terms-change", take_over(row, policy_drafts.in_force(row), viewer).pk)
