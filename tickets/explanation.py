@@ -16,7 +16,7 @@ from shimao_service.working_time import NATURAL, WORKING, Pause
 from tickets import counting, deadlines, policies
 from tickets.counting import length_words, stamp
 from tickets.deadlines import AUTHORITY, ClockState, Happening, Ruling
-from tickets.lifecycle.gate import facts_of, history_of
+from tickets.lifecycle.clockwork import facts_of, history_of
 from tickets.limit_words import class_words, limit_words
 from tickets.limits import is_grave
 from tickets.models import Clock, PolicyVersion, Ticket

@@ -93,14 +93,6 @@ def _risen(data: dict[str, Any]) -> set[str]:
     return set() if data.get("clock") == NIGHT else {"escalated"}
 
 
-def drafts(ticket: Ticket, events: Sequence[Event], *, now: datetime) -> list[outbox.Draft]:
-    """What outlets hear of these events of one request, as drafts for the outbox.
-
-    One query, and none for events that no topic covers. A new request answered at the counter is told as closed, once.
-    """
-    return drafts_of([(ticket, events)])
-
-
 def drafts_of_steps(events: Iterable[Event]) -> list[outbox.Draft]:
     """What rose just now, of any number of requests; each event knows its request."""
     steps: dict[int, list[Event]] = {}
@@ -110,7 +102,11 @@ def drafts_of_steps(events: Iterable[Event]) -> list[outbox.Draft]:
 
 
 def drafts_of(moved: Sequence[tuple[Ticket, Sequence[Event]]]) -> list[outbox.Draft]:
-    """As :func:`drafts` for many requests, with as many queries: for the tick."""
+    """What outlets hear of these events of each request, as drafts for the outbox.
+
+    One query whatever their number, and none for events that no topic covers. A new request answered at the counter is
+    told as closed, once.
+    """
     told = [
         (ticket, event, codes)
         for ticket, events in moved

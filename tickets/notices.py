@@ -21,7 +21,7 @@ from staff.models import Employee
 from tickets import escalation, group_messages, ways
 from tickets.letters import about, letter
 from tickets.models import Event, Ticket, Urge
-from tickets.recipients import LADDER, Audience, addresses
+from tickets.recipients import LADDER, Audience, Roster, addresses
 from tickets.statuses import GRADES, MANAGER_AT, SUPERVISOR_AT, Kind, Oversight, Status, Urgency, Verb
 
 if TYPE_CHECKING:
@@ -159,24 +159,26 @@ def _title(telling: Telling, event: Event) -> str:
     return str(gettext_lazy("业主评价“{grade}”：%s")).format(grade=GRADES[grade])
 
 
-def announce(ticket: Ticket, events: Sequence[Event], *, by: Actor, now: datetime) -> None:
-    """Tell whom the events concern, except who made them. Called inside the move's transaction."""
+def announce(moved: Sequence[tuple[Ticket, Sequence[Event]]], *, by: Actor, now: datetime) -> None:
+    """Tell whom the events of these requests concern, except who made them. Called inside the move's transaction."""
     # Kept in the company's language, whatever the language of whoever acts.
     with translation.override(settings.LANGUAGE_CODE):
-        drafts = group_messages.drafts(ticket, events, now=now)
-        # Answered and done at the counter: nobody waits for anything.
-        if ticket.kind == Kind.PRAISE or not any((event.data or {}).get("on_spot") for event in events):
-            drafts += _drafts(ticket, events, by, now)
+        drafts = group_messages.drafts_of(moved)
+        roster = Roster([ticket for ticket, _events in moved], now)
+        for ticket, events in moved:
+            # Answered and done at the counter: nobody waits for anything.
+            if ticket.kind == Kind.PRAISE or not any((event.data or {}).get("on_spot") for event in events):
+                drafts += _drafts(Audience(ticket, roster), events, by)
         if drafts:
             outbox.post_all(drafts, now=now)
 
 
-def _drafts(ticket: Ticket, events: Sequence[Event], by: Actor, now: datetime) -> list[outbox.Draft]:
+def _drafts(audience: Audience, events: Sequence[Event], by: Actor) -> list[outbox.Draft]:
     me = f"user:{by.viewer.user.pk}" if by.is_employee and by.viewer.user else ""
-    audience = Audience(ticket, at=now)
+    now = audience.roster.at
     drafts = escalation.raise_all(_rising(audience, events, now), now=now, but=me)
     drafts += [draft for event in events for draft in _told(audience, event, me)]
-    return drafts + owner_drafts(ticket, events)
+    return drafts + owner_drafts(audience.ticket, events)
 
 
 def _rising(audience: Audience, events: Sequence[Event], now: datetime) -> list[escalation.Rise]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from shimao_service import outbox
-from shimao_service.actors import SYSTEM
 from shimao_service.exceptions import Refusal
 from staff.models import Employee
 from tickets import escalation, lifecycle, notices, schedule, ways
@@ -69,9 +69,9 @@ TOLD: dict[str, Callable[[Audience], list[Employee]]] = {
 }
 
 # Moves that the clock makes; the others only tell somebody.
-MOVES: dict[str, Callable[..., Ticket]] = {
-    Reminder.RESUME: lifecycle.resume,
-    Reminder.TIME_OUT: lifecycle.time_out,
+MOVES: dict[str, Callable[..., dict[int, Refusal]]] = {
+    Reminder.RESUME: lifecycle.resume_together,
+    Reminder.TIME_OUT: lifecycle.time_out_together,
 }
 
 WRITE = """
@@ -98,41 +98,70 @@ def remind(now: datetime) -> int:
 
 
 def _batch(now: datetime) -> tuple[int, bool]:
-    """How many were due, and whether any was moved on. But for those moves, a number of queries that does not grow
-    with the requests."""
+    """How many were due, and whether any was moved on; a number of queries that does not grow with the requests."""
     with transaction.atomic():
         # First the locks, then the rows: joined in one query, the joins could be older than the locked row.
         due_now = Ticket.objects.select_for_update(skip_locked=True).filter(remind_at__lte=now)
         keys = list(due_now.order_by("remind_at", "pk").values_list("pk", flat=True)[:BATCH])
         if not keys:
             return 0, False
-        tickets = list(
-            Ticket.objects.filter(pk__in=keys)
-            .select_related("unit__building", "building", "category", "handler", "first_receiver", "department")
-            .order_by("remind_at", "pk")
-        )
-        moves, rises, drafts = _due(tickets, now)
-        drafts += escalation.raise_all(rises, now=now)
-        _write(tickets)
-        if drafts:
-            outbox.post_all(drafts, now=now)
-        for ticket, due in moves:
-            try:
-                with transaction.atomic():
-                    MOVES[due.reminder](ticket, by=SYSTEM, now=now)
-            except Refusal as refusal:
-                # One request that cannot move must not stop the others; it is asked again in an hour.
-                logger.warning("%s refused %s: %s", ticket.number, due.reminder, refusal.detail)
-                Ticket.objects.filter(pk=ticket.pk).update(remind_at=now + ASK_AGAIN)
-    return len(tickets), bool(moves)
+        try:
+            with transaction.atomic():
+                moved = _take(keys, now)
+        except (OperationalError, InterfaceError):
+            raise  # the database is away: the next tick finds them all again
+        except Exception:
+            logger.exception("%s requests could not be reminded of together; each is taken by itself", len(keys))
+            moved = _take_each(keys, now)
+    return len(keys), moved
 
 
-def _due(tickets: Sequence[Ticket], now: datetime) -> tuple[list[tuple[Ticket, Due]], list[Rise], list[outbox.Draft]]:
+def _take_each(keys: Sequence[int], now: datetime) -> bool:
+    """One request that breaks must not stop the others: it is asked again in an hour. Where all break it is not the
+    requests' fault; then nothing is put off."""
+    moved, broken = False, []
+    for key in keys:
+        try:
+            with transaction.atomic():
+                moved |= _take([key], now)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            if len(broken) + 1 == len(keys):
+                raise
+            logger.exception("Request %s could not be reminded of", key)
+            broken.append(key)
+    Ticket.objects.filter(pk__in=broken).update(remind_at=now + ASK_AGAIN)
+    return moved
+
+
+def _take(keys: Sequence[int], now: datetime) -> bool:
+    """Tell and move what has come for these locked requests; whether any was moved."""
+    tickets = list(
+        Ticket.objects.filter(pk__in=keys)
+        .select_related("unit__building", "building", "category", "handler", "first_receiver", "department")
+        .order_by("remind_at", "pk")
+    )
+    moves, rises, drafts = _due(tickets, now)
+    drafts += escalation.raise_all(rises, now=now)
+    _write(tickets)
+    if drafts:
+        outbox.post_all(drafts, now=now)
+    for reminder, ready in moves.items():
+        for key, refusal in MOVES[reminder](ready, now=now).items():
+            logger.warning("Request %s refused %s: %s", key, reminder, refusal.detail)
+            Ticket.objects.filter(pk=key).update(remind_at=now + ASK_AGAIN)
+    return bool(moves)
+
+
+def _due(
+    tickets: Sequence[Ticket], now: datetime
+) -> tuple[dict[Reminder, list[Ticket]], list[Rise], list[outbox.Draft]]:
     """What has come for these requests: moves to make, steps that rise, notices to leave."""
     around = around_of(tickets)
     clocks = clocks_of(tickets, around)
     roster = Roster(tickets, now)
-    moves: list[tuple[Ticket, Due]] = []
+    moves: dict[Reminder, list[Ticket]] = defaultdict(list)
     rises: list[Rise] = []
     drafts: list[outbox.Draft] = []
     for ticket in tickets:
@@ -143,7 +172,7 @@ def _due(tickets: Sequence[Ticket], now: datetime) -> tuple[list[tuple[Ticket, D
             if due.at > now:
                 break
             if due.reminder in MOVES:
-                moves.append((ticket, due))
+                moves[due.reminder].append(ticket)
             elif due.moment is not None:
                 rises.append(escalation.of_step(ticket, due.moment, audience, key=due.key(ticket)))
             elif due.reminder == Reminder.EMERGENCY:

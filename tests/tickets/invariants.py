@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from tickets import deadlines, policies
-from tickets.lifecycle.gate import facts_of
+from tickets.lifecycle.clockwork import facts_of
 from tickets.models import Clock, Event, Leg, Rating, ReceiverTerm, Ticket, Urge
 from tickets.statuses import FINAL, MOVES, Kind, Status, Verb
 

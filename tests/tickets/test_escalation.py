@@ -12,10 +12,10 @@ from django.urls import reverse
 from shimao_service.actors import SYSTEM
 from shimao_service.models import Notice
 from staff.models import Absence, DutySlot
-from tests.factories import register, walk
+from tests.factories import grant, register, walk
 from tests.query_budgets import budget
 from tickets import escalation_settings, escalation_steps, lifecycle, reminders, schedule
-from tickets.lifecycle.gate import refresh_clocks
+from tickets.lifecycle import clockwork
 from tickets.models import Escalation, EscalationStep, Event, Ticket
 from tickets.permissions import has_power
 from tickets.recipients import Audience
@@ -273,6 +273,7 @@ def test_an_emergency_reaches_supervisor_and_manager_at_once_and_stays_on_screen
 
 
 def test_at_night_it_also_wakes_who_is_on_duty_and_the_deputy_and_names_who_was_skipped(cast):
+    grant(cast.guard, "duty_desk", cast.project)
     DutySlot.objects.create(
         project=cast.project, weekday=1, starts="20:00", ends="08:30", employee=cast.duty, deputy=cast.guard
     )
@@ -456,7 +457,10 @@ def test_the_page_gives_an_example_in_real_times_and_a_double_is_refused_by_its_
 def test_the_stored_next_time_is_the_computed_one(cast):
     for status in (Status.REGISTERED, Status.DISPATCHED, Status.IN_PROGRESS, Status.ON_HOLD, Status.COMPLETED):
         ticket = walk(cast, status, now=TEN)
-        assert schedule.next_at(ticket, clocks=refresh_clocks(ticket)) == Ticket.objects.get(pk=ticket.pk).remind_at
+        assert (
+            schedule.next_at(ticket, clocks=clockwork.refresh([ticket])[ticket.pk])
+            == Ticket.objects.get(pk=ticket.pk).remind_at
+        )
 
 
 def test_the_system_alone_escalates(cast):

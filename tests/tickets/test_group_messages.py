@@ -28,7 +28,7 @@ def listener(*topics: str, kind: str = OutletKind.WECOM, **fields) -> Outlet:
 def drafts(ticket, *verbs):
     events = list(Event.objects.filter(ticket=ticket).order_by("seq"))
     chosen = [event for event in events if event.verb in verbs] if verbs else events
-    return group_messages.drafts(ticket, chosen, now=timezone.now())
+    return group_messages.drafts_of([(ticket, chosen)])
 
 
 def critical(cast, **fields):
@@ -128,7 +128,7 @@ def test_what_is_done_at_the_counter_is_told_once(cast):
     ticket = lifecycle.answer_on_spot(ticket, by=cast.by("frontdesk"), answer="周一到周五上午办理")
     events = Event.objects.filter(ticket=ticket).order_by("seq")
     on_spot = [event for event in events if (event.data or {}).get("on_spot")]
-    (draft,) = group_messages.drafts(ticket, on_spot, now=timezone.now())
+    (draft,) = group_messages.drafts_of([(ticket, on_spot)])
     assert draft.kind == "group_closed"
 
 
@@ -209,14 +209,14 @@ def test_nothing_is_asked_of_the_database_for_what_no_topic_covers(cast, django_
     lifecycle.follow_up(ticket, by=cast.by("handler"), note="已联系厂家")
     events = list(Event.objects.filter(ticket=ticket, verb=Verb.FOLLOW_UP))
     with django_assert_num_queries(0):
-        assert group_messages.drafts(ticket, events, now=timezone.now()) == []
+        assert group_messages.drafts_of([(ticket, events)]) == []
 
 
 def test_without_listeners_one_look_is_all_it_costs(cast, django_assert_num_queries):
     ticket = critical(cast)
     events = list(Event.objects.filter(ticket=ticket))
     with django_assert_num_queries(1):
-        assert group_messages.drafts(ticket, events, now=timezone.now()) == []
+        assert group_messages.drafts_of([(ticket, events)]) == []
 
 
 def test_every_topic_s_message_carries_the_word_that_keyword_robots_ask_for(cast):

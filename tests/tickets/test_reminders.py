@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from shimao_service.actors import SYSTEM
 from shimao_service.models import Notice
 from tests.factories import owner_actor, register, walk
-from tickets import lifecycle, reminders, schedule
-from tickets.models import Ticket
+from tickets import lifecycle, permissions, reminders, schedule
+from tickets.lifecycle import gate
+from tickets.models import Hold, Ticket
 from tickets.schedule import Reminder
 from tickets.statuses import Status, Urgency
 
@@ -168,20 +172,82 @@ def test_the_second_return_is_a_new_wait_at_the_desk_and_reminded_anew(cast):
 
 def test_one_request_that_cannot_move_does_not_stop_the_others(cast, monkeypatch):
     stuck, fine = walk(cast, Status.FED_BACK, now=BEFORE), walk(cast, Status.FED_BACK, now=BEFORE)
-    real = reminders.MOVES[Reminder.TIME_OUT]
-
-    def move(ticket, **kwargs):
-        if ticket.pk == stuck.pk:
-            from shimao_service.exceptions import IllegalMove
-
-            raise IllegalMove("不行")
-        return real(ticket, **kwargs)
-
-    monkeypatch.setitem(reminders.MOVES, Reminder.TIME_OUT, move)
+    is_legal = permissions.is_legal
+    monkeypatch.setattr(permissions, "is_legal", lambda verb, row: row.pk != stuck.pk and is_legal(verb, row))
     now = BEFORE + timedelta(days=8)
     reminders.remind(now)
     assert Ticket.objects.get(pk=fine.pk).status == Status.AWAITING_SUMMARY
     assert Ticket.objects.get(pk=stuck.pk).remind_at == now + reminders.ASK_AGAIN
+    assert Ticket.objects.get(pk=stuck.pk).status == Status.FED_BACK
+
+
+@pytest.fixture
+def breaks(monkeypatch):
+    """Makes the schedule of some requests break, as a bug would."""
+    broken: set[int] = set()
+    real = schedule.schedule
+
+    def plan(ticket, *args):
+        if ticket.pk in broken:
+            raise ZeroDivisionError
+        return real(ticket, *args)
+
+    monkeypatch.setattr(schedule, "schedule", plan)
+    return broken.update
+
+
+def test_one_request_that_breaks_is_asked_again_in_an_hour_and_the_others_are_told(cast, breaks):
+    broken, fine = register(cast, now=BEFORE), register(cast, now=BEFORE)
+    breaks({broken.pk})
+    now = BEFORE + timedelta(minutes=21)
+    reminders.remind(now)
+    assert told(fine, "dispatch_due") == {"frontdesk", "frontdesk2"}
+    assert told(broken, "dispatch_due") == set()
+    assert Ticket.objects.get(pk=broken.pk).remind_at == now + reminders.ASK_AGAIN
+
+
+def test_where_every_request_breaks_nothing_is_put_off(cast, breaks):
+    tickets = [register(cast, now=BEFORE), register(cast, now=BEFORE)]
+    breaks({ticket.pk for ticket in tickets})
+    now = BEFORE + timedelta(minutes=21)
+    with pytest.raises(ZeroDivisionError):
+        reminders.remind(now)
+    assert Ticket.objects.filter(remind_at__lte=now).count() == 2, "the next tick finds them"
+
+
+def test_what_the_clock_moves_together_ends_like_what_it_moves_alone(cast):
+    alone, *together = [walk(cast, Status.ON_HOLD, now=BEFORE) for _each in range(3)]
+    now = max(ticket.hold_until for ticket in [alone, *together])
+    lifecycle.resume(alone, by=SYSTEM, now=now)
+    assert lifecycle.resume_together(together, now=now) == {}
+    rows = Ticket.objects.filter(pk__in=[alone.pk, *(ticket.pk for ticket in together)])
+    names = ("status", "status_at", "version", "hold_reason", "hold_until", "progress_at", "last_event_at",
+             "due_at", "remind_at")  # fmt: skip
+    assert len(set(rows.values_list(*names))) == 1
+    assert rows.filter(status=Status.IN_PROGRESS).count() == 3
+    last = [row.events.order_by("-seq").values_list("verb", "at", "seq", "from_status", "to_status")[0] for row in rows]
+    assert len(set(last)) == 1
+    clocks = [set(row.clocks.values_list("name", "round", "due_at", "warn_at", "paused_at", "met_at")) for row in rows]
+    assert clocks[0] == clocks[1] == clocks[2]
+    assert not Hold.objects.filter(ended_at=None).exists()
+
+
+@pytest.mark.parametrize(("status", "each"), [(Status.FED_BACK, 1), (Status.ON_HOLD, 2)])
+def test_moves_of_many_ask_no_more_than_moves_of_few(cast, monkeypatch, status, each):
+    """Beside the event, and the end of the hold, of each."""
+    monkeypatch.setattr(gate, "clause_id", lambda code, day: None)  # kept in the process wherever there is a regulation
+    few, many = (
+        [walk(cast, status, now=BEFORE + timedelta(hours=hours)) for _each in range(count)]
+        for hours, count in ((0, 2), (1, 6))
+    )
+    now = BEFORE + timedelta(days=9)
+    move = {Status.FED_BACK: lifecycle.time_out_together, Status.ON_HOLD: lifecycle.resume_together}[status]
+    counts = []
+    for tickets in (few[:1], few[1:], many):  # the first reads what is kept in the process
+        with CaptureQueriesContext(connection) as captured:
+            assert move(tickets, now=now) == {}
+        counts.append(len(captured))
+    assert counts[2] - counts[1] <= each * 5
 
 
 def test_every_open_status_has_something_scheduled(cast):

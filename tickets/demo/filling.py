@@ -61,7 +61,7 @@ class Plan:
     @property
     def days(self) -> int:
         """Six months for a demo; a large one is denser, so that three in a hundred are open."""
-        return 125 if self.is_bulk else 183
+        return 118 if self.is_bulk else 183
 
 
 def fill(plan: Plan, say: Callable[[str], None]) -> dict[str, int]:

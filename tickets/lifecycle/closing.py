@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from shimao_service.actors import SYSTEM, Actor
 from shimao_service.exceptions import Conflict, IllegalMove, Invalid, Refusal
 from tickets.lifecycle.dispatching import end_hold
-from tickets.lifecycle.gate import Moving, limited, moving, required
+from tickets.lifecycle.gate import Moving, limited, move_together, moving, required
 from tickets.lifecycle.urging import settle
 from tickets.models import Event, Summary, Ticket
 from tickets.statuses import ROUNDS_BEFORE_CONCLUDING, Kind, Liability, Status, Verb
@@ -101,10 +101,19 @@ def summarise_many(
 def time_out(ticket: Ticket, *, by: Actor = SYSTEM, now: datetime | None = None) -> Ticket:
     """逾期未评价: nobody answered for seven days. Counted as not rated."""
     with moving(ticket, Verb.TIME_OUT, by=by, now=now) as move:
-        if move.now < move.ticket.status_at + timedelta(days=TIME_OUT_DAYS):
-            raise IllegalMove(_("业主评价期还没有结束。"))
-        move.event(Verb.TIME_OUT, to=Status.AWAITING_SUMMARY)
+        _time_out(move)
     return move.ticket
+
+
+def time_out_together(tickets: Iterable[Ticket], *, now: datetime) -> dict[int, Refusal]:
+    """逾期未评价 of many, by the clock; why those that cannot are not, by their ids."""
+    return move_together(tickets, Verb.TIME_OUT, _time_out, by=SYSTEM, now=now)
+
+
+def _time_out(move: Moving) -> None:
+    if move.now < move.ticket.status_at + timedelta(days=TIME_OUT_DAYS):
+        raise IllegalMove(_("业主评价期还没有结束。"))
+    move.event(Verb.TIME_OUT, to=Status.AWAITING_SUMMARY)
 
 
 def talk(ticket: Ticket, *, by: Actor, note: str, now: datetime | None = None, version: int | None = None) -> Ticket:

@@ -15,6 +15,7 @@ from staff.permissions import Permission
 from tickets.lifecycle.dispatching import end_hold
 from tickets.lifecycle.gate import limited, moving
 from tickets.models import Ticket
+from tickets.recipients import LADDER, LAST
 from tickets.statuses import OPEN, Kind, Status, Verb
 
 
@@ -55,9 +56,9 @@ def may_receive(ticket: Ticket, employee: Employee) -> bool:
 
 
 def successor(ticket: Ticket, leaving: Employee, wanted: Employee | None) -> Employee | None:
-    """Who keeps the loop next: the one asked for, else the project's supervisor, else its manager."""
+    """Who keeps the loop next: the one asked for, else the project's supervisor, else the next one up that may."""
     candidates = [wanted] if wanted else []
-    for role in ("supervisor", "department_manager", "manager", "director"):
+    for role in (*LADDER, *(LAST if ticket.kind == Kind.COMPLAINT and ticket.subjects.exists() else ())):
         candidates += holders(Permission.TICKET_VIEW_ALL, ticket.project_id, role=role)
     return next(
         (one for one in candidates if one.pk != leaving.pk and one.is_active and may_receive(ticket, one)), None

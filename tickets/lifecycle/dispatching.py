@@ -13,6 +13,7 @@ from staff.models import Department, Employee
 from staff.permissions import Permission
 from tickets.lifecycle.gate import Moving, limited, moving, required
 from tickets.models import Ticket
+from tickets.permissions import takes_it_on
 from tickets.statuses import Kind, Status, Verb
 
 
@@ -32,7 +33,8 @@ def check_assignment(ticket: Ticket, department: Department | None, handler: Emp
         raise Invalid.field(
             "handler", _("%(name)s 不在%(department)s。") % {"name": handler.name, "department": department.name}
         )
-    if not viewer_of(handler).can(Permission.TICKET_HANDLE, ticket.project_id):
+    viewer = viewer_of(handler)
+    if not (viewer.can(Permission.TICKET_HANDLE, ticket.project_id) or takes_it_on(ticket, viewer)):
         raise Invalid.field("handler", _("%(name)s 在这个项目没有接单权限。") % {"name": handler.name})
     if is_concerned(ticket, handler):
         raise Invalid.field("handler", _("投诉不能派给被投诉人或其下属。"))

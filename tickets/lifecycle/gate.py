@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -11,17 +11,19 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from shimao_service.actors import Actor
-from shimao_service.exceptions import IllegalMove, Invalid, NotSeen, Stale
+from shimao_service.exceptions import IllegalMove, Invalid, NotSeen, Refusal, Stale
 from staff.access import Viewer
 from staff.models import Clause, Employee
 from staff.permissions import Permission
-from tickets import deadlines, notices, permissions, pictures, policies, schedule
-from tickets.models import Attachment, Clock, Event, Leg, ReceiverTerm, Referral, Ticket
+from tickets import deadlines, notices, permissions, pictures, schedule
+from tickets.circumstances import NOTHING, around_of
+from tickets.lifecycle import clockwork
+from tickets.models import Attachment, Event, Leg, ReceiverTerm, Ticket
 from tickets.statuses import CLAUSE_OF, FINAL, QUIET, Status, Verb
 
 logger = logging.getLogger(__name__)
@@ -138,23 +140,49 @@ class Moving:
         )
 
     # --- writing --------------------------------------------------------------------------------
-    def write(self) -> None:
-        ticket = self.ticket
-        if not self.events:
-            return
+    def close(self) -> None:
+        """What the row carries of its events, but for the clocks."""
         self.set(last_event_at=self.now)
         if any(event.verb not in QUIET for event in self.events):
-            self.set(version=ticket.version + 1)
+            self.set(version=self.ticket.version + 1)
         if any(event.verb in PROGRESS for event in self.events):
             self.set(progress_at=self.now)
-        if ticket.status in FINAL:
+        if self.ticket.status in FINAL:
             self.end_custody()
-        # The clocks are derived; the row carries only the earliest one. Two writes, since clocks need the events.
-        states = refresh_clocks(ticket)
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        return tuple(sorted(self._changed))
+
+
+def write(moves: Sequence[Moving], *, by: Actor, now: datetime) -> None:
+    """Write what these moves did to their rows, and tell of it; as many queries for many as for one."""
+    moves = [move for move in moves if move.events]
+    if not moves:
+        return
+    for move in moves:
+        move.close()
+    tickets = [move.ticket for move in moves]
+    # The clocks are derived from the events; the row carries only the earliest one.
+    clocks = clockwork.refresh(tickets)
+    around = around_of(ticket for ticket in tickets if ticket.status not in FINAL)
+    for ticket in tickets:
+        states = clocks[ticket.pk]
         ticket.due_at = None if ticket.status in FINAL else deadlines.next_due(states, ticket.round)
-        ticket.remind_at = schedule.next_at(ticket, clocks=states)
-        ticket.save(update_fields=[*sorted(self._changed), "due_at", "remind_at"])
-        notices.announce(ticket, self.events, by=self.by, now=self.now)
+        ticket.remind_at = schedule.next_at(ticket, clocks=states, around=around.get(ticket.pk, NOTHING))
+    _write_rows(moves)
+    notices.announce([(move.ticket, move.events) for move in moves], by=by, now=now)
+
+
+def _write_rows(moves: Sequence[Moving]) -> None:
+    if len(moves) == 1:
+        moves[0].ticket.save(update_fields=[*moves[0].changed, "due_at", "remind_at"])
+        return
+    alike: dict[tuple[str, ...], list[Ticket]] = {}
+    for move in moves:
+        alike.setdefault(move.changed, []).append(move.ticket)
+    for names, tickets in alike.items():
+        Ticket.objects.bulk_update(tickets, [*names, "due_at", "remind_at"])
 
 
 # What counts as progress for the follow-up reminder: somebody did something for the owner.
@@ -191,63 +219,8 @@ def clause_id(code: str, day: date) -> int | None:
     return found
 
 
-def facts_of(ticket: Ticket) -> deadlines.Facts:
-    """What the clocks depend on, as it is today. One query more for what an authority passed on."""
-    authority_due_at = Referral.objects.filter(ticket=ticket).values_list("due_at", flat=True).first()
-    return deadlines.Facts(
-        kind=ticket.kind,
-        urgency=ticket.urgency,
-        level=ticket.level,
-        is_collective=ticket.is_collective,
-        appointment_at=ticket.appointment_at,
-        authority_due_at=authority_due_at,
-        policy_version=ticket.policy_version_id,
-        calendar_version=ticket.calendar_version_id,
-    )
-
-
-def history_of(ticket: Ticket) -> list[deadlines.Happening]:
-    """The events, as far as clocks care."""
-    rows = Event.objects.filter(ticket=ticket).order_by("seq").values_list("verb", "at", "round", "to_status", "data")
-    return [deadlines.Happening(verb, at, number, to, data or {}) for verb, at, number, to, data in rows]
-
-
-def refresh_clocks(ticket: Ticket) -> list[deadlines.ClockState]:
-    """Recompute the clocks from the events and store them. Idempotent."""
-    history = history_of(ticket)
-    states = deadlines.clocks(facts_of(ticket), ticket.created_at, history, policies.terms_of)
-    Clock.objects.bulk_create(
-        [clock_row(ticket, state) for state in states],
-        update_conflicts=True,
-        unique_fields=["ticket", "round", "name"],
-        update_fields=[
-            "started_at", "due_at", "warn_at", "promise_at", "met_at", "paused_at", "stopped_at", "amount", "unit",
-        ],
-    )  # fmt: skip
-    if any(happening.verb in deadlines.CHANGES_FACTS for happening in history):
-        kept = Q()
-        for state in states:
-            kept |= Q(round=state.round, name=state.name)
-        stale = Clock.objects.filter(ticket=ticket)
-        (stale.exclude(kept) if states else stale).delete()
-    return states
-
-
-def clock_row(ticket: Ticket, state: deadlines.ClockState) -> Clock:
-    return Clock(
-        ticket=ticket,
-        round=state.round,
-        name=state.name,
-        started_at=state.started_at,
-        due_at=state.due_at,
-        warn_at=state.warn_at,
-        promise_at=state.promise_at,
-        met_at=state.met_at,
-        paused_at=state.paused_at,
-        stopped_at=state.stopped_at,
-        amount=state.amount,
-        unit=state.unit,
-    )
+# What a move needs to know of its request beside the row itself.
+BESIDE = ("project", "building", "unit", "category", "department", "handler", "first_receiver", "owner")
 
 
 def lock(pk: int) -> Ticket:
@@ -258,9 +231,7 @@ def lock(pk: int) -> Ticket:
     """
     if not Ticket.objects.select_for_update().filter(pk=pk).values_list("pk").first():
         raise NotSeen(_("没有找到这张工单。"))
-    return Ticket.objects.select_related(
-        "project", "building", "unit", "category", "department", "handler", "first_receiver", "owner"
-    ).get(pk=pk)
+    return Ticket.objects.select_related(*BESIDE).get(pk=pk)
 
 
 def sees(ticket: Ticket, viewer: Viewer, now: datetime) -> bool:
@@ -297,10 +268,48 @@ def moving(
         if not permissions.is_legal(verb, row):
             raise IllegalMove(illegal_words(row, verb))
         permissions.check_stands_right(verb, row, by)
-        last = Event.objects.filter(ticket=row).aggregate(last=Max("seq"))["last"] or 0
-        move = Moving(ticket=row, by=by, now=moment, seq=last)
+        move = Moving(ticket=row, by=by, now=moment, seq=_last_seqs([row.pk]).get(row.pk, 0))
         yield move
-        move.write()
+        write([move], by=by, now=moment)
+
+
+def move_together(
+    tickets: Iterable[Ticket], verb: Verb, act: Callable[[Moving], None], *, by: Actor, now: datetime
+) -> dict[int, Refusal]:
+    """The same move of many requests, for the company's own clock, in as many queries as one, but for those of ``act``.
+
+    Those that cannot move are left as they are and answered by their ids; ``act`` refuses before it writes anything.
+    In the order of :func:`moving`, without the questions that only people are asked.
+    """
+    refused: dict[int, Refusal] = {}
+    moves: list[Moving] = []
+    with transaction.atomic():
+        keys = list(
+            Ticket.objects.select_for_update()
+            .filter(pk__in=[ticket.pk for ticket in tickets])
+            .order_by("pk")
+            .values_list("pk", flat=True)
+        )
+        last = _last_seqs(keys)
+        for row in Ticket.objects.filter(pk__in=keys).select_related(*BESIDE).order_by("pk"):
+            move = Moving(ticket=row, by=by, now=max(now, row.last_event_at), seq=last.get(row.pk, 0))
+            try:
+                permissions.check_power(verb, row.project_id, by)
+                if not permissions.is_legal(verb, row):
+                    raise IllegalMove(illegal_words(row, verb))
+                permissions.check_stands_right(verb, row, by)
+                act(move)
+            except Refusal as refusal:
+                refused[row.pk] = refusal
+            else:
+                moves.append(move)
+        write(moves, by=by, now=now)
+    return refused
+
+
+def _last_seqs(keys: Sequence[int]) -> dict[int, int]:
+    """The number of each request's last event; those without any are left out."""
+    return dict(Event.objects.filter(ticket__in=keys).order_by().values_list("ticket_id").annotate(last=Max("seq")))
 
 
 def changes_since(ticket: Ticket, version: int) -> list[Event]:

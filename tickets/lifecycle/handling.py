@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from shimao_service.actors import Actor
-from shimao_service.exceptions import Invalid
+from shimao_service.actors import SYSTEM, Actor
+from shimao_service.exceptions import Invalid, Refusal
 from tickets.lifecycle.dispatching import end_hold, take
-from tickets.lifecycle.gate import future, limited, moving, required
+from tickets.lifecycle.gate import Moving, future, limited, move_together, moving, required
 from tickets.lifecycle.urging import settle
 from tickets.models import Hold, Ticket
 from tickets.pictures import Picture
@@ -97,9 +97,18 @@ def resume(
 ) -> Ticket:
     """恢复处理: by the handler, or by the system on the date."""
     with moving(ticket, Verb.RESUME, by=by, now=now, version=version) as move:
-        end_hold(move)
-        move.event(Verb.RESUME, to=Status.IN_PROGRESS, note=limited(note, "note"))
+        _resume(move, limited(note, "note"))
     return move.ticket
+
+
+def resume_together(tickets: Iterable[Ticket], *, now: datetime) -> dict[int, Refusal]:
+    """恢复处理 of many, by the clock on their dates; why those that cannot are not, by their ids."""
+    return move_together(tickets, Verb.RESUME, _resume, by=SYSTEM, now=now)
+
+
+def _resume(move: Moving, note: str = "") -> None:
+    end_hold(move)
+    move.event(Verb.RESUME, to=Status.IN_PROGRESS, note=note)
 
 
 def complete(

@@ -19,7 +19,7 @@ from shimao_service.exceptions import Conflict, IllegalMove, Invalid
 from staff.models import Department, Employee, Project
 from tickets import permissions, policies
 from tickets.lifecycle.feedback import record_rating
-from tickets.lifecycle.gate import Moving, future, limited, moving, required
+from tickets.lifecycle.gate import Moving, future, limited, moving, required, write
 from tickets.lifecycle.oversight import after_registration
 from tickets.lifecycle.recusal import recuse
 from tickets.lifecycle.referring import clean_intake_fields, refer_at_registration
@@ -230,7 +230,7 @@ def _register(
     if intake.subjects and ticket.kind == Kind.COMPLAINT:
         # Whoever writes down a complaint about a superior does not keep its loop.
         recuse(move, {employee.pk for employee in intake.subjects})
-    move.write()
+    write([move], by=by, now=moment)
     return ticket
 
 

@@ -12,7 +12,9 @@ from django.utils import timezone
 from shimao_service.actors import SYSTEM, Actor
 from tickets import deadlines, policies, schedule
 from tickets.deadlines import ClockState, Happening
-from tickets.lifecycle.gate import facts_of, history_of, lock, moving, refresh_clocks
+from tickets.lifecycle import clockwork
+from tickets.lifecycle.clockwork import facts_of, history_of
+from tickets.lifecycle.gate import lock, moving
 from tickets.models import Clock, Ticket
 from tickets.permissions import check_power
 from tickets.statuses import FINAL, Verb
@@ -68,7 +70,7 @@ def _rewrite(row: Ticket) -> Ticket:
     A reminder that was given already is not set anew for its own sake: only with the clocks, or where it was lost.
     """
     before = stored(row)
-    states = refresh_clocks(row)
+    states = clockwork.refresh([row])[row.pk]
     due_at = None if row.status in FINAL else deadlines.next_due(states, row.round)
     remind_at = schedule.next_at(row, clocks=states)
     if before != computed(states) or due_at != row.due_at or (remind_at is None) != (row.remind_at is None):
