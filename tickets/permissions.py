@@ -17,6 +17,7 @@ from shimao_service.exceptions import Forbidden
 from staff.access import Viewer
 from staff.permissions import Permission as P
 from tickets.models import Ticket
+from tickets.recipients import Audience
 from tickets.statuses import MOVES, REOPEN_DAYS, ROUNDS_BEFORE_CONCLUDING, Kind, Status, Verb
 
 Relation = Callable[[Ticket, Viewer], bool]
@@ -45,6 +46,27 @@ def is_first_receiver(ticket: Ticket, viewer: Viewer) -> bool:
     return ticket.first_receiver_id is not None and ticket.first_receiver_id == viewer.employee_id
 
 
+def is_last_resort(ticket: Ticket, viewer: Viewer) -> bool:
+    """A complaint that nobody on the ladder may hear of (it is about the director) and the viewer may.
+
+    Asked for each button of a page, so looked up once for the request as it was read.
+    """
+    if ticket.kind != Kind.COMPLAINT or viewer.employee is None:
+        return False
+    audience = ticket.__dict__.get("_audience") or Audience(ticket)
+    ticket.__dict__["_audience"] = audience
+    return audience.falls_to_the_last() and not audience.is_concerned(viewer.employee)
+
+
+def takes_it_on(ticket: Ticket, viewer: Viewer) -> bool:
+    """Who audits, for a complaint that nobody on the ladder may hear of: he gives it to himself."""
+    return viewer.can(P.REVEAL_AUDIT) and is_last_resort(ticket, viewer)
+
+
+def is_last_and_not_handler(ticket: Ticket, viewer: Viewer) -> bool:
+    return is_not_handler(ticket, viewer) and is_last_resort(ticket, viewer)
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """One way to be allowed: ``power`` in the project (None: any employee) and ``relation``."""
@@ -60,22 +82,25 @@ class Rule:
     system: bool = False
 
 
+# What is about the director nobody above him can take on: who audits does, from the dispatch to the result.
+LAST_RESORT = Way(P.REVEAL_AUDIT, is_last_resort)
+
 RULES: dict[str, Rule] = {
     Verb.REGISTER: Rule((Way(P.TICKET_REGISTER),), owner=True),
-    Verb.DISPATCH: Rule((Way(P.TICKET_DISPATCH),)),
+    Verb.DISPATCH: Rule((Way(P.TICKET_DISPATCH), LAST_RESORT)),
     Verb.ANSWER_ON_SPOT: Rule((Way(P.TICKET_ANSWER_ON_SPOT),)),
-    Verb.ACCEPT: Rule((Way(P.TICKET_HANDLE, may_take),)),
+    Verb.ACCEPT: Rule((Way(P.TICKET_HANDLE, may_take), Way(P.REVEAL_AUDIT, is_handler))),
     Verb.RETURN: Rule((Way(P.TICKET_HANDLE, may_take),)),
     Verb.ARRIVE: Rule((Way(P.TICKET_HANDLE, may_take),)),
-    Verb.TRANSFER: Rule((Way(P.TICKET_HANDLE, is_handler), Way(P.TICKET_TRANSFER))),
-    Verb.FOLLOW_UP: Rule((Way(P.TICKET_HANDLE, is_handler), Way(P.TICKET_FOLLOW_UP))),
+    Verb.TRANSFER: Rule((Way(P.TICKET_HANDLE, is_handler), Way(P.TICKET_TRANSFER), LAST_RESORT)),
+    Verb.FOLLOW_UP: Rule((Way(P.TICKET_HANDLE, is_handler), Way(P.TICKET_FOLLOW_UP), LAST_RESORT)),
     Verb.HOLD: Rule((Way(P.TICKET_HANDLE, is_handler),)),
     Verb.RESUME: Rule((Way(P.TICKET_HANDLE, is_handler),), system=True),
-    Verb.COMPLETE: Rule((Way(P.TICKET_HANDLE, is_handler),)),
+    Verb.COMPLETE: Rule((Way(P.TICKET_HANDLE, is_handler), Way(P.REVEAL_AUDIT, is_handler))),
     Verb.FEED_BACK: Rule((Way(P.TICKET_FEED_BACK), Way(None, is_first_receiver))),
     Verb.RATE: Rule((Way(P.TICKET_RECORD_RATING, is_not_handler),), owner=True),
-    Verb.TALK: Rule((Way(P.TICKET_OVERSEE),)),
-    Verb.CONCLUDE: Rule((Way(P.TICKET_CONCLUDE),)),
+    Verb.TALK: Rule((Way(P.TICKET_OVERSEE), LAST_RESORT)),
+    Verb.CONCLUDE: Rule((Way(P.TICKET_CONCLUDE), LAST_RESORT)),
     Verb.TIME_OUT: Rule((), system=True),
     Verb.SUMMARISE: Rule((Way(P.TICKET_SUMMARISE), Way(None, is_first_receiver))),
     Verb.REOPEN: Rule((Way(P.TICKET_REOPEN),), owner=True),
@@ -90,8 +115,8 @@ RULES: dict[str, Rule] = {
         )
     ),
     Verb.SUPPLEMENT: Rule((Way(P.TICKET_FOLLOW_UP), Way(P.TICKET_REGISTER)), owner=True),
-    Verb.JUDGE: Rule((Way(P.TICKET_JUDGE, is_not_handler),)),
-    Verb.NAME_SUBJECTS: Rule((Way(P.TICKET_AMEND), Way(P.TICKET_CONCLUDE))),
+    Verb.JUDGE: Rule((Way(P.TICKET_JUDGE, is_not_handler), Way(P.REVEAL_AUDIT, is_last_and_not_handler))),
+    Verb.NAME_SUBJECTS: Rule((Way(P.TICKET_AMEND), Way(P.TICKET_CONCLUDE), LAST_RESORT)),
     Verb.HAND_OVER: Rule((Way(P.TICKET_OVERSEE),), system=True),
     Verb.LINK: Rule((Way(P.TICKET_DISPATCH), Way(P.TICKET_FOLLOW_UP))),
     Verb.UNLINK: Rule((Way(P.TICKET_DISPATCH), Way(P.TICKET_FOLLOW_UP))),

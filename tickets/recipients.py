@@ -28,6 +28,9 @@ from tickets.statuses import Kind, Rung, Status
 # Nearest first: where one level is missing or concerned, the next one up hears it.
 LADDER = ("supervisor", "department_manager", "manager", "director")
 DESK = "front_desk"
+# A complaint that names people goes on from there to who answers to nobody on the ladder, if they see requests at all:
+# about the director there is nobody higher.
+LAST = ("auditor", "hr")
 # Where it goes from each rung when nobody there can be counted on; "duty" is whoever is on duty.
 NEXT = {
     Rung.HANDLER.value: ("supervisor", "department_manager", "duty", "manager", "director"),
@@ -79,7 +82,8 @@ class Roster:
     def _grants(self) -> dict[tuple[int | None, str], dict[int, Employee]]:
         """The desk and the ladder by project (None: company-wide) and role."""
         found: dict[tuple[int | None, str], dict[int, Employee]] = defaultdict(dict)
-        powers = {DESK: Permission.TICKET_DISPATCH.value} | dict.fromkeys(LADDER, Permission.TICKET_VIEW_ALL.value)
+        powers = dict.fromkeys((*LADDER, *LAST), Permission.TICKET_VIEW_ALL.value)
+        powers[DESK] = Permission.TICKET_DISPATCH.value
         for project, role, permissions, employee in self._held(Q(role__code__in=powers)):
             if powers[role] in permissions:
                 found[(project, role)][employee.pk] = employee
@@ -159,7 +163,7 @@ class Roster:
         return working_time.is_open(self.calendar(ticket), SERVICE, self.at)
 
     def reason(self, employee: Employee, ticket: Ticket) -> Reason | None:
-        """Why the employee cannot be counted on now; as :func:`staff.duty.unavailable`, for many at once."""
+        """Why the employee cannot be counted on now; as :func:`staff.availability.away`, for many at once."""
         zone = self.calendar(ticket).zone
         left_on, is_active, away = self._people.get(employee.pk, (employee.left_on, True, []))
         found = duty.hindrance(left_on, bool(is_active), away, self.at, zone)
@@ -220,7 +224,7 @@ class Audience:
 
     def present_of(self, roles: Iterable[str]) -> list[Employee]:
         """The first of these levels where somebody is neither away nor gone; all are: the first there is."""
-        levels = [self.level(role) for role in roles]
+        levels = [self.level(role) for role in self._line_of(roles)]
         there = ([one for one in level if self._why_away(one) is None] for level in levels)
         return next(filter(None, [*there, *levels]), [])
 
@@ -255,7 +259,15 @@ class Audience:
         return self.only(self.roster.of_role(role, self.ticket.project_id))
 
     def _first_of(self, roles: Iterable[str]) -> list[Employee]:
-        return next((found for found in map(self.level, roles) if found), [])
+        return next((found for found in map(self.level, self._line_of(roles)) if found), [])
+
+    def _line_of(self, roles: Iterable[str]) -> tuple[str, ...]:
+        """With the last behind them where a complaint names people."""
+        return (*roles, *LAST) if self.subjects else tuple(roles)
+
+    def falls_to_the_last(self) -> bool:
+        """Whether nobody on the ladder may hear of it."""
+        return bool(self.subjects) and not any(self.level(role) for role in LADDER)
 
     def supervisors(self) -> list[Employee]:
         """The project's supervisors, or the next level up that may hear of it."""
@@ -311,7 +323,7 @@ class Audience:
         worker = self.ticket.first_receiver if self.ticket.status == Status.COMPLETED else self.ticket.handler
         if rung == Rung.HANDLER and worker is not None:
             yield "handler", lambda: [worker]
-        for role in NEXT[rung]:
+        for role in self._line_of(NEXT[rung]):
             yield role, lambda role=role: self.roster.of_role(role, self.ticket.project_id)  # type: ignore[misc]
 
     def _sort(self, people: Iterable[Employee], reached: Reached) -> tuple[list[Employee], list[Employee]]:
@@ -332,7 +344,7 @@ class Audience:
     def wake(self, rung: str) -> Reached:
         """Who of ``rung`` hears an emergency, at any hour: only leave, or having left, is a reason to be skipped."""
         reached = Reached()
-        for role in NEXT[rung]:
+        for role in self._line_of(NEXT[rung]):
             if role == "duty":
                 continue
             able, resting = self._sort(self.roster.of_role(role, self.ticket.project_id), reached)
