@@ -7,32 +7,37 @@ recorded in :mod:`staff.absences`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, JSONObject
 from django.utils.translation import gettext as _
 
-from shimao_service import calendars, working_time
+from shimao_service import working_time
 from shimao_service.looks import full_day, is_chinese
 from shimao_service.models import WorkCalendar
 from shimao_service.working_time import ONE_DAY
-from staff.models import Absence, DutySlot, Employee, Project
+from staff.models import Absence, DutySlot, Employee, RoleGrant
+from staff.permissions import Permission
 
 UTC = working_time.UTC
 LEFT, CLOSED, ABSENT, OFF_SHIFT = "left", "closed", "absent", "off_shift"
+MOVED, POWERLESS = "moved", "powerless"
+# Why somebody in the table will not be back of himself: the table has to be changed.
+GONE = frozenset({LEFT, CLOSED, MOVED, POWERLESS})
 AN_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why somebody is not to be counted on: ``left``, ``closed`` (no login to reach him by), ``absent`` or
-    ``off_shift``; ``words`` as an event says it (请假至 11月25日 08:30)."""
+    ``off_shift``; of who is in the table also ``moved`` (works in other projects now) or ``powerless`` (could not
+    hand out what comes at night); ``words`` as an event says it (请假至 11月25日 08:30)."""
 
     code: str
     words: str
@@ -69,20 +74,6 @@ class Turn:
         return self.starts_at <= moment < self.ends_at
 
 
-def on_duty(project: Project, at: datetime) -> list[Turn]:
-    """The turns that run at ``at`` and have somebody who answers, the earliest begun first; one query."""
-    return [turn for turn in turns([project.pk], at, at + AN_INSTANT) if turn.employee]
-
-
-def on_duty_in(projects: Collection[int], at: datetime) -> dict[int, list[Turn]]:
-    """:func:`on_duty` of several projects (ids) at once; every id has a list. One query."""
-    found: dict[int, list[Turn]] = {pk: [] for pk in projects}
-    for turn in turns(found, at, at + AN_INSTANT):
-        if turn.employee:
-            found[turn.slot.project_id].append(turn)
-    return found
-
-
 def turns(projects: Collection[int], start: datetime, end: datetime) -> list[Turn]:
     """Every turn that has a part in start … end, also those nobody can take, by project and begin. One query.
 
@@ -108,10 +99,15 @@ def turns(projects: Collection[int], start: datetime, end: datetime) -> list[Tur
 
 def turn_of(slot: Any, since: datetime, until: datetime, moment: datetime, zone: ZoneInfo) -> Turn:
     able, skipped = [], []
-    for person, away in ((slot.employee, slot.lead_away), (slot.deputy, slot.deputy_away)):
+    planned = (
+        (slot.employee, slot.lead_here, slot.lead_may, slot.lead_away),
+        (slot.deputy, slot.deputy_here, slot.deputy_may, slot.deputy_away),
+    )
+    for person, is_here, may, away in planned:
         if person is None:
             continue
-        reason = hindrance(person.left_on, bool(person.user and person.user.is_active), away, moment, zone)
+        has_login = bool(person.user and person.user.is_active)
+        reason = unfitness(person, has_login, is_here, may) or absence_of(away, moment, zone)
         if reason:
             skipped.append((person, reason))
         else:
@@ -120,8 +116,17 @@ def turn_of(slot: Any, since: datetime, until: datetime, moment: datetime, zone:
     return Turn(slot, since, until, lead, second, tuple(skipped))
 
 
+def unfitness(person: Employee, has_login: bool, is_here: bool, may: bool) -> Reason | None:
+    """Why somebody in the table could not answer there at any time: told at night, he could not open what came."""
+    gone = gone_for_good(person.left_on, has_login)
+    if gone or may:
+        return gone
+    return Reason(POWERLESS, _("没有派单权限")) if is_here else Reason(MOVED, _("已不在本项目"))
+
+
 def slots(where: Q, since: datetime) -> QuerySet[DutySlot]:
-    """Slots with what a turn needs beside them: people, the zone's name, absences that are not over by ``since``."""
+    """Slots with what a turn needs beside them: people and whether they still work there and may dispatch, the zone's
+    name, absences that are not over by ``since``."""
     published = WorkCalendar.objects.filter(versions__published_at__isnull=False)
     zone = Coalesce(
         Subquery(published.filter(pk=OuterRef("project__calendar")).values("timezone")[:1]),
@@ -133,7 +138,17 @@ def slots(where: Q, since: datetime) -> QuerySet[DutySlot]:
         DutySlot.objects.filter(where)
         .select_related(*people)
         .annotate(zone=zone, lead_away=away("employee", since), deputy_away=away("deputy", since))
+        .annotate(lead_here=holds("employee"), lead_may=holds("employee", Permission.TICKET_DISPATCH))
+        .annotate(deputy_here=holds("deputy"), deputy_may=holds("deputy", Permission.TICKET_DISPATCH))
     )
+
+
+def holds(person: str, power: Permission | None = None) -> Exists:
+    """Whether the row's ``person`` has a role in the row's project, one with ``power`` if named."""
+    grants = RoleGrant.objects.filter(
+        Q(project=OuterRef("project")) | Q(role__is_company_wide=True), employee=OuterRef(person)
+    )
+    return Exists(grants.filter(role__permissions__contains=[power.value]) if power else grants)
 
 
 def away(person: str, since: datetime) -> ArraySubquery:
@@ -148,10 +163,17 @@ def hindrance(
     left_on: date | None, has_login: bool, absences: Sequence[dict[str, str]], at: datetime, zone: ZoneInfo
 ) -> Reason | None:
     """Why somebody cannot be counted on at ``at``, apart from the shift."""
+    return gone_for_good(left_on, has_login) or absence_of(absences, at, zone)
+
+
+def gone_for_good(left_on: date | None, has_login: bool) -> Reason | None:
     if left_on is not None:
         return Reason(LEFT, _("已离职"))
-    if not has_login:
-        return Reason(CLOSED, _("没有可用账号"))
+    return None if has_login else Reason(CLOSED, _("没有可用账号"))
+
+
+def absence_of(absences: Sequence[dict[str, str]], at: datetime, zone: ZoneInfo) -> Reason | None:
+    """Leave, or another absence, and until when."""
     kind, until = "", at
     for one in absences:  # by their begin: one that follows without a gap carries on
         since, end = datetime.fromisoformat(one["since"]), datetime.fromisoformat(one["until"])
@@ -172,43 +194,7 @@ def moment_words(local: datetime, now: datetime) -> str:
     return f"{day} {local:%H:%M}"
 
 
-# --- who can be counted on ----------------------------------------------------------------------------
-def unavailable(employees: Iterable[Employee], project: Project, at: datetime) -> dict[int, Reason]:
-    """Those of ``employees`` who are not to be counted on in ``project`` at ``at``: {id: reason}; three queries.
-
-    Who has slots of his own in this project's table is on shift inside them, and in those where he is deputy; who has
-    none is on shift in the project's service time too.
-    """
-    ids = {one.pk for one in employees}
-    if not ids:
-        return {}
-    calendar = calendars.current(project.calendar_id)
-    is_served = working_time.is_open(calendar, working_time.SERVICE, at)
-    at_work, planned = shifts(ids, project, at, calendar.zone)
-    people = Employee.objects.filter(pk__in=ids).annotate(away=away("pk", at)).order_by()
-    found = {}
-    for pk, left_on, is_active, absences in people.values_list("pk", "left_on", "user__is_active", "away"):
-        reason = hindrance(left_on, bool(is_active), absences, at, calendar.zone)
-        if reason is None and pk not in at_work and (pk in planned or not is_served):
-            reason = Reason(OFF_SHIFT, _("不在班"))
-        if reason:
-            found[pk] = reason
-    return found
-
-
-def shifts(ids: Collection[int], project: Project, at: datetime, zone: ZoneInfo) -> tuple[set[int], set[int]]:
-    """Who of ``ids`` is inside a slot at ``at``, and who has a slot of his own at all."""
-    rows = DutySlot.objects.filter(Q(employee__in=ids) | Q(deputy__in=ids), project=project)
-    today = at.astimezone(zone).date()
-    inside: set[int | None] = set()
-    planned = set()
-    for slot in rows:
-        planned.add(slot.employee_id)
-        if any(is_inside(slot, day, at, zone) for day in (today - ONE_DAY, today)):
-            inside |= {slot.employee_id, slot.deputy_id}
-    return {pk for pk in ids if pk in inside}, planned
-
-
+# --- one slot -----------------------------------------------------------------------------------------
 def is_inside(slot: DutySlot, day: date, at: datetime, zone: ZoneInfo) -> bool:
     if day.weekday() != slot.weekday:
         return False
@@ -216,7 +202,6 @@ def is_inside(slot: DutySlot, day: date, at: datetime, zone: ZoneInfo) -> bool:
     return since <= at < until
 
 
-# --- one slot -----------------------------------------------------------------------------------------
 def instants(slot: DutySlot, day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """When the slot that begins on ``day`` runs, in UTC: by the clock on the wall, whatever it does that night."""
     ends_on = day + ONE_DAY if slot.ends <= slot.starts else day

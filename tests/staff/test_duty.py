@@ -13,15 +13,24 @@ from hypothesis import strategies as st
 
 from shimao_service import calendars
 from shimao_service.models import CalendarVersion, WorkCalendar
-from staff import duty
-from staff.models import Absence, DutySlot, Employee
-from tests.factories import EmployeeFactory, ProjectFactory
+from staff import availability, duty
+from staff.models import Absence, DutySlot, Employee, Project, Role, RoleGrant
+from tests.factories import EmployeeFactory, ProjectFactory, grant
 
 pytestmark = pytest.mark.django_db
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MONDAY, SUNDAY = 0, 6
 NIGHT = (time(20), time(8, 30))
+
+
+@pytest.fixture(autouse=True)
+def they_may_dispatch(request):
+    """Who is in the table must be able to hand out what comes at night."""
+    if "cast" in request.fixturenames:
+        cast = request.getfixturevalue("cast")
+        for who in (cast.guard, cast.handler):
+            grant(who, "duty_desk", cast.project)
 
 
 def at(day: int, clock: str, *, month: int = 11) -> datetime:
@@ -46,9 +55,14 @@ def away(cast: SimpleNamespace, who: str, since: datetime, until: datetime, kind
     )
 
 
+def on_duty(project: Project, moment: datetime) -> list[duty.Turn]:
+    """The turns that run and have somebody who answers."""
+    return [turn for turn in duty.turns([project.pk], moment, moment + duty.AN_INSTANT) if turn.employee]
+
+
 def names(cast: SimpleNamespace, moment: datetime) -> list[tuple[str, str]]:
     """``[(who answers, deputy)]``"""
-    found = duty.on_duty(cast.project, moment)
+    found = on_duty(cast.project, moment)
     return [(turn.employee.name, turn.deputy.name if turn.deputy else "") for turn in found]
 
 
@@ -59,7 +73,7 @@ def test_a_night_reaches_into_the_next_morning_and_ends_to_the_minute(cast):
     assert names(cast, at(23, "20:00")) == [("孙班长", "李敏")]
     assert names(cast, at(24, "08:29")) == [("孙班长", "李敏")]
     assert names(cast, at(24, "08:30")) == []
-    turn = duty.on_duty(cast.project, at(24, "03:00"))[0]
+    turn = on_duty(cast.project, at(24, "03:00"))[0]
     assert (turn.starts_at, turn.ends_at, turn.hours) == (at(23, "20:00"), at(24, "08:30"), "20:00–08:30")
 
 
@@ -87,9 +101,7 @@ def test_another_projects_table_is_not_ours(cast):
         project=cast.other_project, weekday=MONDAY, starts=time(20), ends=time(8), employee=cast.outsider
     )
     assert names(cast, at(23, "23:00")) == []
-    both = duty.on_duty_in([cast.project.pk, cast.other_project.pk], at(23, "23:00"))
-    assert both[cast.project.pk] == []
-    assert [turn.employee for turn in both[cast.other_project.pk]] == [cast.outsider]
+    assert [turn.employee for turn in on_duty(cast.other_project, at(23, "23:00"))] == [cast.outsider]
 
 
 def test_the_clock_on_the_wall_is_the_projects_own(cast):
@@ -111,7 +123,7 @@ def test_a_night_of_changed_clocks_is_an_hour_longer(cast):
     CalendarVersion.objects.create(calendar=berlin, number=1, made_at=timezone.now(), published_at=timezone.now())
     type(cast.project).objects.filter(pk=cast.project.pk).update(calendar=berlin)
     slot(cast, "duty", 5)  # Saturday 24 October: at 03:00 it is 02:00 again
-    turn = duty.on_duty(cast.project, datetime(2026, 10, 25, 1, 30, tzinfo=UTC))[0]
+    turn = on_duty(cast.project, datetime(2026, 10, 25, 1, 30, tzinfo=UTC))[0]
     assert turn.ends_at - turn.starts_at == timedelta(hours=13, minutes=30)
 
 
@@ -119,7 +131,7 @@ def test_a_night_of_changed_clocks_is_an_hour_longer(cast):
 def test_the_deputy_stands_in_for_who_is_on_leave_and_the_turn_says_why(cast):
     slot(cast, "duty", MONDAY, deputy="guard")
     away(cast, "duty", at(20, "08:30"), at(25, "08:30"))
-    turn = duty.on_duty(cast.project, at(23, "23:00"))[0]
+    turn = on_duty(cast.project, at(23, "23:00"))[0]
     assert (turn.employee, turn.deputy, turn.is_stood_in) == (cast.guard, None, True)
     assert [(person.name, why.code, why.words) for person, why in turn.skipped] == [
         ("孙班长", "absent", "请假至 11月25日 08:30")
@@ -130,7 +142,7 @@ def test_a_deputy_who_is_away_is_nobodys_second(cast):
     slot(cast, "duty", MONDAY, deputy="guard")
     away(cast, "guard", at(23, "00:00"), at(24, "00:00"), kind="training")
     assert names(cast, at(23, "23:00")) == [("孙班长", "")]
-    turn = duty.on_duty(cast.project, at(23, "23:00"))[0]
+    turn = on_duty(cast.project, at(23, "23:00"))[0]
     assert [(person.name, why.words) for person, why in turn.skipped] == [("李敏", "培训外出至 11月24日 00:00")]
 
 
@@ -155,8 +167,8 @@ def test_leave_counts_from_its_first_instant_to_before_its_last(cast):
 def test_leave_that_goes_on_is_told_to_its_real_end(cast):
     away(cast, "handler", at(23, "08:30"), at(24, "08:30"))
     away(cast, "handler", at(24, "08:30"), at(5, "17:30", month=12), kind="rest")
-    why = duty.unavailable([cast.handler], cast.project, at(23, "09:00"))[cast.handler.pk]
-    assert why.words == "请假至 12月5日 17:30"
+    why = availability.away([cast.handler], cast.project, at(23, "09:00"))[cast.handler.pk]
+    assert why.reason.words == "请假至 12月5日 17:30"
 
 
 def test_on_duty_takes_one_query_whoever_is_in_the_table(cast, django_assert_num_queries):
@@ -165,14 +177,14 @@ def test_on_duty_takes_one_query_whoever_is_in_the_table(cast, django_assert_num
         slot(cast, "handler", weekday, (time(0), time(0)), deputy="duty")
     away(cast, "duty", at(20, "08:30"), at(25, "08:30"))
     with django_assert_num_queries(1):
-        assert {turn.employee.name for turn in duty.on_duty(cast.project, at(23, "23:00"))} == {"李敏", "周建国"}
+        assert {turn.employee.name for turn in on_duty(cast.project, at(23, "23:00"))} == {"李敏", "周建国"}
 
 
 # --- who can be counted on ------------------------------------------------------------------------
 def codes(cast, moment, *who) -> dict[str, str]:
     people = {getattr(cast, name).pk: name for name in who}
-    found = duty.unavailable([getattr(cast, name) for name in who], cast.project, moment)
-    return {people[pk]: why.code for pk, why in found.items()}
+    found = availability.away([getattr(cast, name) for name in who], cast.project, moment)
+    return {people[pk]: one.reason.code for pk, one in found.items()}
 
 
 def test_who_has_no_slot_is_on_shift_in_service_time(cast):
@@ -215,9 +227,9 @@ def test_who_can_be_counted_on_takes_three_queries_for_twenty(cast, django_asser
             employee=one, starts_at=at(23, "00:00"), ends_at=at(24, "00:00"), recorded_at=timezone.now()
         )
     with django_assert_num_queries(3):
-        assert len(duty.unavailable(people, cast.project, at(23, "10:00"))) == 20
+        assert len(availability.away(people, cast.project, at(23, "10:00"))) == 20
     with django_assert_num_queries(0):
-        assert duty.unavailable([], cast.project, at(23, "10:00")) == {}
+        assert availability.away([], cast.project, at(23, "10:00")) == {}
 
 
 # --- at any instant -------------------------------------------------------------------------------
@@ -275,7 +287,7 @@ def test_at_any_instant_it_is_who_the_table_says(world, slots, leaves, moments, 
     )
     for quarter in moments:
         moment = BASE + timedelta(minutes=15 * quarter)
-        found = duty.on_duty(world.project, moment)
+        found = on_duty(world.project, moment)
         answering = expected(slots, leaves, world.people, moment, ZoneInfo(zone))
         assert sorted(turn.employee.pk for turn in found) == answering
         assert all(turn.covers(moment) for turn in found)
@@ -287,4 +299,8 @@ def world(db):
     calendar = WorkCalendar.objects.create(code="far", name="外地", timezone="Asia/Shanghai")
     CalendarVersion.objects.create(calendar=calendar, number=1, made_at=BASE, published_at=BASE)
     people = [EmployeeFactory() for _each in range(3)]
-    return SimpleNamespace(project=ProjectFactory(calendar=calendar), calendar=calendar, people=people)
+    role = Role.objects.create(code="night", name="夜班", permissions=["ticket.dispatch"])
+    project = ProjectFactory(calendar=calendar)
+    for one in people:
+        RoleGrant.objects.create(employee=one, role=role, project=project)
+    return SimpleNamespace(project=project, calendar=calendar, people=people)

@@ -8,8 +8,8 @@ import pytest
 
 from shimao_service.actors import Actor, ActorKind
 from shimao_service.models import Notice
-from staff.models import Absence, DutySlot
-from tests.factories import owner_actor, register, walk
+from staff.models import Absence, DutySlot, RoleGrant
+from tests.factories import grant, owner_actor, register, walk
 from tickets import lifecycle, promises, reminders
 from tickets.lifecycle.intake import Intake
 from tickets.models import Event
@@ -23,6 +23,7 @@ NIGHT = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)  # eleven at night
 
 @pytest.fixture
 def on_duty(cast):
+    grant(cast.guard, "duty_desk", cast.project)  # who stands in must be able to hand it out as well
     return DutySlot.objects.create(
         project=cast.project, weekday=1, starts="20:00", ends="08:30", employee=cast.duty, deputy=cast.guard
     )
@@ -129,3 +130,48 @@ def test_only_what_is_to_be_done_now_wakes_people_for_an_emergency(cast):
     assert found["ticket_emergency"] is True
     assert found["ticket_dispatched"] is True
     assert found["ticket_rated"] is False, "praise at three in the morning can wait"
+
+
+# --- who is in the table and could not hand it out --------------------------------------------------
+def test_who_lost_the_right_to_dispatch_is_skipped_at_night_and_the_deputy_told(cast, on_duty):
+    RoleGrant.objects.filter(employee=cast.duty).delete()
+    grant(cast.duty, "handler", cast.project)
+    ticket = from_the_web(cast, now=NIGHT)
+    assert told(ticket) == {(cast.guard.user_id, False)}
+    assert [(data["told"], data["skipped"]) for data in night_events(ticket)] == [
+        (["李敏"], [{"name": "孙班长", "why": "没有派单权限"}])
+    ]
+
+
+def test_who_works_in_another_project_now_is_skipped_at_night(cast, on_duty):
+    RoleGrant.objects.filter(employee=cast.duty).update(project=cast.other_project)
+    ticket = from_the_web(cast, now=NIGHT)
+    assert night_events(ticket)[0]["skipped"] == [{"name": "孙班长", "why": "已不在本项目"}]
+
+
+def test_nobody_in_the_table_who_can_hand_it_out_it_is_the_desks_and_the_supervisors(cast, on_duty):
+    for person in (cast.duty, cast.guard):
+        RoleGrant.objects.filter(employee=person).delete()
+        grant(person, "handler", cast.project)
+    ticket = from_the_web(cast, now=NIGHT, urgency=Urgency.URGENT)
+    assert told(ticket) == {(p.user_id, True) for p in (cast.frontdesk, cast.frontdesk2, cast.supervisor)}
+    (data,) = night_events(ticket)
+    assert {(each["name"], each["why"]) for each in data["skipped"]} >= {
+        ("孙班长", "没有派单权限"), ("李敏", "没有派单权限")
+    }  # fmt: skip
+
+
+def test_an_emergency_at_night_does_not_wake_who_could_not_act(cast, on_duty):
+    RoleGrant.objects.filter(employee=cast.duty).delete()
+    ticket = from_the_web(cast, now=NIGHT, urgency=Urgency.CRITICAL)
+    assert cast.duty.user_id not in {user for user, _urgent in told(ticket)}
+    assert cast.guard.user_id in {user for user, _urgent in told(ticket)}
+
+
+def test_a_company_wide_role_that_dispatches_is_power_enough(cast, on_duty):
+    RoleGrant.objects.filter(employee=cast.duty).delete()
+    role = RoleGrant.objects.filter(employee=cast.director).get().role
+    role.permissions = [*role.permissions, "ticket.dispatch"]
+    role.save()
+    RoleGrant.objects.create(employee=cast.duty, role=role)
+    assert told(from_the_web(cast, now=NIGHT)) == {(cast.duty.user_id, False)}
