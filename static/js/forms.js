@@ -67,6 +67,23 @@ document.addEventListener("change", (event) => {
   if (event.target.closest("[data-autosubmit]")) event.target.form?.requestSubmit();
 });
 
+// A list whose options carry a sentence (somebody on leave): it is shown while that one is chosen.
+function caution(select) {
+  const box = select.form?.querySelector("[data-option-note]");
+  const text = box?.querySelector("[data-option-note-text]");
+  if (!text) return;
+  text.textContent = select.selectedOptions[0]?.dataset.note || "";
+  box.hidden = !text.textContent;
+}
+function cautions(root) {
+  root.querySelectorAll?.("select[name=handler]").forEach(caution);
+}
+document.addEventListener("change", (event) => event.target.matches("select[name=handler]") && caution(event.target));
+document.addEventListener("htmx:afterSwap", (event) => event.target.matches?.("select[name=handler]") && caution(event.target));
+document.addEventListener("content:added", (event) => cautions(event.detail));
+document.addEventListener("htmx:load", (event) => cautions(event.detail.elt.parentElement || document));
+cautions(document);
+
 function count(area) {
   const note = document.querySelector(area.dataset.countTo);
   if (note) note.textContent = `${area.value.length} / ${area.maxLength}`;

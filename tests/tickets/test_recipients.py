@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from shimao_service.models import Notice
-from staff import duty
+from staff import availability
 from staff.models import Absence, DutySlot
 from tests.factories import register, walk
 from tickets import reminders
@@ -34,7 +34,7 @@ def told(ticket, kind):
 
 @pytest.mark.parametrize("at", [TEN, NIGHT, TEN + 4 * DAY, TEN + timedelta(hours=10)])
 def test_who_is_there_is_what_the_duty_table_says(cast, at):
-    """The roster looks people up for many requests at once; it must say what staff.duty says of one project."""
+    """The roster looks people up for many requests at once; it must say what staff.availability says of one project."""
     DutySlot.objects.create(project=cast.project, weekday=1, starts="20:00", ends="08:30", employee=cast.handler)
     DutySlot.objects.create(
         project=cast.project, weekday=1, starts="09:00", ends="20:00", employee=cast.duty, deputy=cast.supervisor
@@ -44,7 +44,7 @@ def test_who_is_there_is_what_the_duty_table_says(cast, at):
     cast.director.user.save()
     ticket = walk(cast, Status.IN_PROGRESS, now=TEN)
     people = [cast.handler, cast.supervisor, cast.manager, cast.director, cast.department_manager]
-    expected = duty.unavailable(people, cast.project, at)
+    expected = {pk: one.reason for pk, one in availability.away(people, cast.project, at).items()}
     roster = Roster([ticket], at)
     assert {p.pk: why for p in people if (why := roster.reason(p, ticket))} == expected
 

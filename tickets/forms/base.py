@@ -144,6 +144,11 @@ class MoveForm(forms.Form):
             arguments["pictures"] = pictures
         return self.call()(self.ticket, by=self.viewer.actor, version=self.cleaned_data["version"], **arguments)
 
+    @property
+    def cautions(self) -> list[str]:
+        """What the person should know of what was just done; said beside the toast."""
+        return []
+
     # --- refusals -------------------------------------------------------------------------------
     def take(self, refusal: Refusal) -> None:
         """Show a refusal beside the fields it is about."""

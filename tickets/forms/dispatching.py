@@ -8,13 +8,16 @@ from typing import Any
 
 from django import forms
 from django.db.models import Count
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from staff.access import holders, viewer_of
+from staff import availability
+from staff.access import Viewer, holders, viewer_of
+from staff.availability import Away
 from staff.models import Department, Employee
 from staff.permissions import Permission
-from tickets import lifecycle
+from tickets import lifecycle, permissions
 from tickets.forms.base import SPOKEN, MoveForm, channels, choice_field, text_field
 from tickets.models import Ticket
 from tickets.statuses import GRADES, Channel, Kind, Status, Verb
@@ -28,15 +31,36 @@ class Candidate:
 
     employee: Employee
     load: int
+    away: Away | None = None
 
     @property
     def label(self) -> str:
-        return _("%(name)s · 在手 %(load)s 件") % {"name": self.employee.name, "load": self.load}
+        words = _("%(name)s · 在手 %(load)s 件") % {"name": self.employee.name, "load": self.load}
+        return f"{words} · {self.away.words}" if self.away else words
+
+    @property
+    def caution(self) -> str:
+        return self.away.caution if self.away else ""
 
 
-def candidates(ticket: Ticket) -> list[Candidate]:
-    """Who can handle requests of this project, the least loaded first; nobody the complaint is about."""
+class PersonSelect(forms.Select):
+    """A list of people; beside who is not there, the option carries the sentence to show when it is chosen."""
+
+    cautions: dict[str, str] = {}
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if words := self.cautions.get(str(value)):
+            option["attrs"]["data-note"] = words
+        return option
+
+
+def candidates(ticket: Ticket, viewer: Viewer | None = None) -> list[Candidate]:
+    """Who can handle requests of this project: those who are there first, the least loaded first; nobody the
+    complaint is about. ``viewer`` himself as well where nobody on the ladder may hear of it."""
     people = holders(Permission.TICKET_HANDLE, ticket.project_id)
+    if viewer and viewer.employee and permissions.takes_it_on(ticket, viewer):
+        people.append(viewer.employee)
     if ticket.kind == Kind.COMPLAINT:
         subjects = set(ticket.subjects.values_list("employee_id", flat=True))
         people = [one for one in people if not subjects & set(viewer_of(one).hidden_subjects)]
@@ -46,8 +70,9 @@ def candidates(ticket: Ticket) -> list[Candidate]:
         .values_list("handler_id")
         .annotate(n=Count("pk"))
     )
-    found = [Candidate(person, loads.get(person.pk, 0)) for person in people]
-    return sorted(found, key=lambda one: (one.load, one.employee.number))
+    away = availability.away(people, ticket.project, timezone.now())
+    found = [Candidate(person, loads.get(person.pk, 0), away.get(person.pk)) for person in people]
+    return sorted(found, key=lambda one: (one.away is not None, one.load, one.employee.number))
 
 
 class AssignForm(MoveForm):
@@ -56,10 +81,10 @@ class AssignForm(MoveForm):
     department = forms.ModelChoiceField(
         Department.objects.filter(is_active=True), label=gettext_lazy("责任部门"), required=False, empty_label=None
     )
-    handler = forms.ChoiceField(label=gettext_lazy("责任人"), required=False)
+    handler = forms.ChoiceField(label=gettext_lazy("责任人"), required=False, widget=PersonSelect)
 
     def prepare(self) -> None:
-        self.candidates = candidates(self.ticket)
+        self.candidates = candidates(self.ticket, self.viewer)
         departments = list(self.fields["department"].queryset.order_by("code"))  # type: ignore[attr-defined]
         names = {department.pk: department.name for department in departments}
         able = {one.employee.department_id for one in self.candidates}
@@ -71,12 +96,26 @@ class AssignForm(MoveForm):
             group = names.get(one.employee.department_id, _("其他"))
             groups.setdefault(group, []).append((str(one.employee.pk), one.label))
         self.fields["handler"].choices = [("", _("不指定，部门内接单")), *groups.items()]  # type: ignore[attr-defined]
+        self.fields["handler"].widget.cautions = {
+            str(one.employee.pk): one.caution for one in self.candidates if one.away
+        }
+
+    @property
+    def away(self) -> list[Away]:
+        """Those of the list who are not there."""
+        return [one.away for one in self.candidates if one.away]
+
+    @property
+    def cautions(self) -> list[str]:
+        chosen = getattr(self, "cleaned_data", {}).get("handler")  # none where a second press is answered
+        return [one.caution for one in self.candidates if one.away and chosen and one.employee.pk == chosen.pk]
 
     def suggest(self, department_id: int | None) -> None:
         if department_id is None:
             return
         self.fields["department"].initial = department_id
-        best = next((one for one in self.candidates if one.employee.department_id == department_id), None)
+        own = (one for one in self.candidates if one.employee.department_id == department_id)
+        best = next((one for one in own if one.away is None), None)
         if best:
             self.fields["handler"].initial = str(best.employee.pk)
             self.fields["handler"].help_text = _("该部门在手最少的是 %(name)s。") % {"name": best.employee.name}

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from shimao_service.exceptions import Conflict, Invalid, Refusal
+from staff import availability
 from staff.access import Viewer
 from staff.permissions import Permission
 from tickets import callers, contacts, deadlines, desk, links, lookup, pictures, suggestions
@@ -85,6 +86,9 @@ def received(request: HttpRequest, viewer: Viewer, ticket: Ticket, source: str) 
         text = _("已登记 %(number)s。内容涉及您或您的上级，按回避规则转上一级处理，这里不再显示。")
         messages.success(request, text % {"number": ticket.number})
         return redirect("ticket-new")
+    if ticket.handler is not None and ticket.is_open:
+        for one in availability.away([ticket.handler], ticket.project, timezone.now()).values():
+            messages.warning(request, one.caution)
     return HttpResponseRedirect(reverse("ticket-receipt", args=[ticket.number]))
 
 

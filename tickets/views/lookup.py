@@ -5,14 +5,16 @@ from __future__ import annotations
 from django.db.models import Q, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from shimao_service.exceptions import NotSeen
+from staff import availability
 from staff.access import Viewer, holders
-from staff.models import Employee
+from staff.models import Employee, Project
 from staff.permissions import Permission
 from tickets import callers, deadlines, suggestions
 from tickets import lookup as people
@@ -151,8 +153,12 @@ def handlers(request: HttpRequest) -> JsonResponse:
         if not department or str(one.department_id) == department
     ]
     prefetch_related_objects(able, "department")
-    hits = [one for one in able if matches(one, words)]
-    return JsonResponse({"results": [employee_row(one) for one in hits[:SHOWN]]})
+    hits = [one for one in able if matches(one, words)][:SHOWN]
+    project = where.project if where else Project.objects.get(pk=project_id)
+    absent = availability.away(hits, project, timezone.now())
+    hits.sort(key=lambda one: one.pk in absent)
+    rows = [employee_row(one, absent[one.pk].words if one.pk in absent else "") for one in hits]
+    return JsonResponse({"results": rows})
 
 
 def matches(employee: Employee, words: str) -> bool:

@@ -132,6 +132,8 @@ def moved(request: HttpRequest, form: MoveForm) -> HttpResponse:
     """On to where the person goes next, with a word of what was done."""
     viewer: Viewer = request.viewer  # type: ignore[attr-defined]
     messages.success(request, _("%(number)s %(done)s") % {"number": form.ticket.number, "done": form.done})
+    for words in form.cautions:
+        messages.warning(request, words)
     where = reverse("ticket", args=[form.ticket.number])
     if form.verb == Verb.NAME_SUBJECTS and not Ticket.objects.visible_to(viewer).filter(pk=form.ticket.pk).exists():
         where = reverse("home")  # the complaint turned out to be about a superior: it is the next one up's now
@@ -151,6 +153,8 @@ def handlers(request: HttpRequest, number: str) -> HttpResponse:
     ticket = seen_ticket(viewer, number)
     verb = Verb.DISPATCH if ticket.status == Status.REGISTERED else Verb.TRANSFER
     permissions.check_power(verb, ticket.project_id, viewer.actor)
+    if permissions.is_legal(verb, ticket):
+        permissions.check_stands_right(verb, ticket, viewer.actor)
     form = DispatchForm(ticket=ticket, viewer=viewer)
     department = request.GET.get("department", "")
     return render(

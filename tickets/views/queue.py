@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -92,14 +91,14 @@ def dispatch_many(request: HttpRequest) -> HttpResponse:
     if not confirmed:
         form.initial["department"] = common_department(able)
     elif form.is_valid():
-        return dispatched(request, able, form.cleaned_data)
+        return dispatched(request, able, form)
     context = {"form": form, "tickets": able, "left_out": len(chosen) - len(able), "back": back_to(request)}
     return render(request, "tickets/queue_dispatch.html", context, status=400 if confirmed else 200)
 
 
-def dispatched(request: HttpRequest, able: list[Ticket], to: dict[str, Any]) -> HttpResponse:
+def dispatched(request: HttpRequest, able: list[Ticket], form: DispatchManyForm) -> HttpResponse:
     viewer: Viewer = request.viewer  # type: ignore[attr-defined]
-    done = 0
+    to, done = form.cleaned_data, 0
     for ticket in able:
         try:
             lifecycle.dispatch(ticket, by=viewer.actor, version=seen_version(request, ticket), **to)
@@ -111,6 +110,8 @@ def dispatched(request: HttpRequest, able: list[Ticket], to: dict[str, Any]) -> 
     if done:
         whom = to["handler"] or to["department"]
         messages.success(request, _("已派 %(n)d 件给%(whom)s。") % {"n": done, "whom": whom})
+        if to["handler"] and to["handler"].pk in form.absent:
+            messages.warning(request, form.absent[to["handler"].pk].caution)
     return HttpResponseRedirect(f"{reverse('tickets')}?{back_to(request)}")
 
 

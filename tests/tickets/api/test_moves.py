@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from staff.models import Absence
 from tests.factories import owner_actor, register, walk
 from tests.tickets.api.test_register import picture
 from tickets import lifecycle, links
@@ -232,3 +233,19 @@ def test_pictures_come_with_arriving_following_up_and_completing(cast, api, sett
     assert [one.event.verb for one in Attachment.objects.select_related("event").order_by("pk")] == [
         "arrive", "follow_up", "complete"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("who", "path"), [("frontdesk", "dispatch"), ("supervisor", "transfer")])
+def test_work_is_given_to_somebody_on_leave_and_the_answer_says_so(cast, api, who, path):
+    now = timezone.now()
+    Absence.objects.create(
+        employee=cast.handler, kind="leave", starts_at=now, ends_at=now + timedelta(days=2), recorded_at=now
+    )
+    body = {"department": "GC"} | ({"reason": "专业不符"} if path == "transfer" else {})
+    for handler, length in (("handler", 1), ("handler2", 0)):
+        ticket = walk(cast, Status.REGISTERED if path == "dispatch" else Status.IN_PROGRESS)
+        Ticket.objects.filter(pk=ticket.pk).exclude(handler=None).update(handler=cast.guard)
+        answer = move(api(who), ticket, path, body | {"handler": handler}).json()
+        assert (answer["status"], answer["handler"]) == ("dispatched", handler)
+        assert len(answer["warnings"]) == length
+        assert all("请假至" in words for words in answer["warnings"])

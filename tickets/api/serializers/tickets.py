@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from staff import availability
 from staff.api.base import Strict
 from staff.api.fields import EmployeeField, ProjectField
 from tickets import contacts, discretion, links, timeline
@@ -196,6 +197,20 @@ class TicketBody(TicketRow):
 
     def get_track_url(self, ticket: Ticket) -> str:
         return links.address(ticket)
+
+
+class AssignedBody(TicketBody):
+    """The whole request after it was given to somebody, with what the caller should know of him."""
+
+    warnings = serializers.SerializerMethodField(help_text=_("责任人请假或不在班时的提示，不影响派单"))
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_warnings(self, ticket: Ticket) -> list[str]:
+        if ticket.handler is None:
+            return []
+        return [
+            one.caution for one in availability.away([ticket.handler], ticket.project, self.context["now"]).values()
+        ]
 
 
 class IntakeBody(Strict):

@@ -15,7 +15,7 @@ from staff.api.base import JsonParser
 from staff.api.schema import described
 from tickets import lifecycle, permissions, pictures
 from tickets.api.serializers import moves as bodies
-from tickets.api.serializers.tickets import TicketBody
+from tickets.api.serializers.tickets import AssignedBody, TicketBody
 from tickets.api.uploads import split, with_pictures
 from tickets.api.views.reading import TicketEndpoint, movable
 from tickets.models import Ticket
@@ -33,14 +33,15 @@ class Move:
     call: Callable[..., Ticket]
     body: type[serializers.Serializer]
     pictures: bool = False
+    answer: type[TicketBody] = TicketBody
 
 
 MOVES = (
-    Move("dispatch", Verb.DISPATCH, lifecycle.dispatch, bodies.DispatchBody),
+    Move("dispatch", Verb.DISPATCH, lifecycle.dispatch, bodies.DispatchBody, answer=AssignedBody),
     Move("accept", Verb.ACCEPT, lifecycle.accept, bodies.AcceptBody),
     Move("arrive", Verb.ARRIVE, lifecycle.arrive, bodies.ArriveBody, pictures=True),
     Move("return", Verb.RETURN, lifecycle.return_, bodies.ReasonBody),
-    Move("transfer", Verb.TRANSFER, lifecycle.transfer, bodies.TransferBody),
+    Move("transfer", Verb.TRANSFER, lifecycle.transfer, bodies.TransferBody, answer=AssignedBody),
     Move("follow-ups", Verb.FOLLOW_UP, lifecycle.follow_up, bodies.FollowUpBody, pictures=True),
     Move("hold", Verb.HOLD, lifecycle.hold, bodies.HoldBody),
     Move("resume", Verb.RESUME, lifecycle.resume, bodies.ResumeBody),
@@ -75,7 +76,7 @@ class MoveView(TicketEndpoint):
         arguments: dict[str, Any] = self.checked(move.body, data)
         if files:
             arguments["pictures"] = pictures.read(files)
-        return self.told(move.call(ticket, by=viewer.actor, **arguments))
+        return self.told(move.call(ticket, by=viewer.actor, **arguments), body=move.answer)
 
 
 def view_of(move: Move) -> Callable[..., Any]:
@@ -87,7 +88,7 @@ def view_of(move: Move) -> Callable[..., Any]:
 
         @described(
             f"tickets_{move.path.replace('-', '_')}", move.verb.label, tag=TAG, request=request,
-            answers={200: TicketBody}, errors=(400, 401, 403, 404, 409, 415),
+            answers={200: move.answer}, errors=(400, 401, 403, 404, 409, 415),
         )  # fmt: skip
         def post(self, request: Request, number: str) -> Response:
             return self.make(request, number)

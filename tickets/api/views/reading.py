@@ -50,10 +50,10 @@ def movable(viewer: Viewer, number: str) -> Ticket:
 class TicketEndpoint(View):
     """An endpoint about one request."""
 
-    def told(self, ticket: Ticket, status: int = 200) -> Response:
+    def told(self, ticket: Ticket, status: int = 200, *, body: type[TicketBody] = TicketBody) -> Response:
         """The whole request as it is now, also for who has just let go of it."""
         now = whole().get(pk=ticket.pk)
-        return Response(TicketBody(now, context={"viewer": self.viewer, "now": timezone.now()}).data, status=status)
+        return Response(body(now, context={"viewer": self.viewer, "now": timezone.now()}).data, status=status)
 
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)
