@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.shimao_service.serving import serving
 
 ANSWER = b'{"errcode": 0, "errmsg": "ok"}'
 
@@ -88,12 +89,5 @@ class Talk(BaseHTTPRequestHandler):
         pass
 
 
-@contextmanager
-def receiving() -> Iterator[Receiver]:
-    with Receiver() as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        try:
-            yield server
-        finally:
-            server.over.set()
-            server.shutdown()
+def receiving() -> AbstractContextManager[Receiver]:
+    return serving(Receiver())

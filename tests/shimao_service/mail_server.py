@@ -6,9 +6,10 @@ import email
 import email.policy
 import socketserver
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from email.message import EmailMessage
+
+from tests.shimao_service.serving import serving
 
 
 class MailServer(socketserver.ThreadingTCPServer):
@@ -62,12 +63,5 @@ class MailTalk(socketserver.StreamRequestHandler):
         self.server.letters.append(email.message_from_bytes(b"".join(lines), policy=email.policy.default))
 
 
-@contextmanager
-def running() -> Iterator[MailServer]:
-    with MailServer() as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        try:
-            yield server
-        finally:
-            server.over.set()
-            server.shutdown()
+def running() -> AbstractContextManager[MailServer]:
+    return serving(MailServer())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.shimao_service.serving import serving
 
 
 class WebServer(ThreadingHTTPServer):
@@ -75,12 +76,5 @@ class WebTalk(BaseHTTPRequestHandler):
         pass
 
 
-@contextmanager
-def running() -> Iterator[WebServer]:
-    with WebServer() as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        try:
-            yield server
-        finally:
-            server.over.set()
-            server.shutdown()
+def running() -> AbstractContextManager[WebServer]:
+    return serving(WebServer())
