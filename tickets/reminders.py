@@ -119,7 +119,8 @@ def _batch(now: datetime) -> tuple[int, bool]:
 def _take_each(keys: Sequence[int], now: datetime) -> bool:
     """One request that breaks must not stop the others: it is asked again in an hour. Where all break it is not the
     requests' fault; then nothing is put off."""
-    moved, broken = False, []
+    moved = False
+    broken: list[int] = []
     for key in keys:
         try:
             with transaction.atomic():
