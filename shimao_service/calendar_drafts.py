@@ -32,10 +32,10 @@ from shimao_service.models import (
     User,
     WorkCalendar,
 )
-from shimao_service.working_time import HOLIDAY, Spans
+from shimao_service.working_time import HOLIDAY, WORKING, Spans
 
-# A closure longer than this is a typing mistake.
-LONGEST_RANGE = 60
+# A closure longer than this is a typing mistake; summer hours last longer.
+LONGEST_RANGE, LONGEST_SEASON = 60, 200
 ONE_DAY = timedelta(days=1)
 
 P = ParamSpec("P")
@@ -79,8 +79,8 @@ def create(*, code: str, name: str, timezone: str, now: datetime) -> WorkCalenda
 
 
 @transaction.atomic
-def open_draft(calendar: WorkCalendar, *, now: datetime) -> CalendarVersion:
-    """The draft there is, or a new one copied from the version in force."""
+def open_draft(calendar: WorkCalendar, *, source: int | None = None, now: datetime) -> CalendarVersion:
+    """The draft there is, or a new one copied from the version in force, or from the older one numbered ``source``."""
     if not WorkCalendar.objects.select_for_update().filter(pk=calendar.pk).exists():
         raise Conflict(_("这个日历刚被放弃。"))
     found = draft_of(calendar)
@@ -88,7 +88,8 @@ def open_draft(calendar: WorkCalendar, *, now: datetime) -> CalendarVersion:
         return found
     latest = calendar.versions.order_by("-number").first()
     draft = CalendarVersion.objects.create(calendar=calendar, number=latest.number + 1 if latest else 1, made_at=now)
-    _copy(latest or calendars.current_version(), draft)
+    older = calendar.versions.filter(number=source, published_at__isnull=False).first() if source else None
+    _copy(older or latest or calendars.current_version(), draft)
     return draft
 
 
@@ -135,27 +136,61 @@ def write_days(
     last: date,
     name: str,
     is_off: bool,
+    keeps_days: bool = False,
     is_unserved: bool = False,
     service: Spans = (),
     working: Spans = (),
 ) -> None:
-    """Days of our own, above the official ones: off, or worked, with hours of their own where some are given."""
+    """Days of our own, above the official ones: off, or worked, with hours of their own where some are given.
+
+    ``keeps_days`` (summer hours) leaves open which days are worked: those that would be get the hours, and the others
+    only those of service, where some are given.
+    """
+    longest = LONGEST_SEASON if keeps_days else LONGEST_RANGE
     if last < first:
         raise Invalid.field("last", _("结束日期不能早于开始日期。"))
-    if (last - first).days >= LONGEST_RANGE:
-        raise Invalid.field("last", _("一次最多填写 %(days)d 天。") % {"days": LONGEST_RANGE})
+    if (last - first).days >= longest:
+        raise Invalid.field("last", _("一次最多填写 %(days)d 天。") % {"days": longest})
+    if keeps_days:
+        _write_season(draft, _every_day(first, last), name, service=service, working=working, is_unserved=is_unserved)
+        return
     if is_off and working:
         raise Invalid.field("working", _("放假的日子没有工作时间；要缩短工作时间，请选“上班”。"))
     if is_unserved and service:
         raise Invalid.field("service", _("已选择停止服务，请不要再填服务时间。"))
-    days = [first + ONE_DAY * offset for offset in range((last - first).days + 1)]
+    days = _every_day(first, last)
+    _write(draft, days, name, is_off=is_off, is_unserved=is_unserved)
+    _write_own_hours(draft, Use.SERVICE, dict.fromkeys(days, service))
+    _write_own_hours(draft, Use.WORKING, dict.fromkeys(days, working))
+
+
+def _every_day(first: date, last: date) -> list[date]:
+    return [first + ONE_DAY * offset for offset in range((last - first).days + 1)]
+
+
+def _write_season(
+    draft: CalendarVersion, days: Sequence[date], name: str, *, service: Spans, working: Spans, is_unserved: bool
+) -> None:
+    if is_unserved:
+        raise Invalid.field("is_unserved", _("停止服务请选“放假”或“上班”。"))
+    if not service and not working:
+        raise Invalid.field("working", _("请填写这段日子的工作时间或服务时间。"))
+    read = calendars.read(CalendarVersion.objects.get(pk=draft.pk))
+    # Hours of their own, also where none were typed: without, a worked Saturday would have a weekday's.
+    worked = {day: working or read.minutes(WORKING, day) for day in days if read.is_working_day(day)}
+    rest = [day for day in days if service and day not in worked]
+    _write(draft, list(worked), name, is_off=False)
+    _write(draft, rest, name, is_off=True)
+    _write_own_hours(draft, Use.SERVICE, dict.fromkeys([*worked, *rest], service))
+    _write_own_hours(draft, Use.WORKING, worked)
+
+
+def _write(draft: CalendarVersion, days: Sequence[date], name: str, *, is_off: bool, is_unserved: bool = False) -> None:
     _clear(draft, days)
     CalendarDay.objects.bulk_create(
         CalendarDay(version=draft, date=day, is_off=is_off, name=name, is_unserved=is_unserved, origin=Origin.OWN)
         for day in days
     )
-    _write_own_hours(draft, days, Use.SERVICE, service)
-    _write_own_hours(draft, days, Use.WORKING, working)
 
 
 def _clear(draft: CalendarVersion, days: Sequence[date]) -> None:
@@ -163,23 +198,26 @@ def _clear(draft: CalendarVersion, days: Sequence[date]) -> None:
     draft.spans.filter(date__in=days).delete()
 
 
-def _write_own_hours(draft: CalendarVersion, days: Sequence[date], use: str, spans: Spans) -> None:
+def _write_own_hours(draft: CalendarVersion, use: str, hours: Mapping[date, Spans]) -> None:
     CalendarSpan.objects.bulk_create(
         CalendarSpan(version=draft, use=use, date=day, minutes=NumericRange(since, until, "[)"))
-        for day in days
+        for day, spans in hours.items()
         for since, until in spans
     )
 
 
 @_on_draft
-def remove_day(draft: CalendarVersion, *, day: date) -> None:
-    """Take back a day of our own; the official arrangement of that day is there again."""
-    _clear(draft, [day])
-    official = OfficialDay.objects.select_related("year").filter(date=day).first()
-    if official is not None:
-        CalendarDay.objects.create(
-            version=draft, date=day, is_off=official.is_off, name=official.name, origin=official.year.origin
+def remove_days(draft: CalendarVersion, *, day: date, last: date | None = None) -> None:
+    """Take back days of our own, up to ``last``; the official arrangement of those days is there again."""
+    own = draft.days.filter(origin=Origin.OWN, date__range=(day, last or day))
+    days = list(own.values_list("date", flat=True))
+    _clear(draft, days)
+    CalendarDay.objects.bulk_create(
+        CalendarDay(
+            version=draft, date=official.date, is_off=official.is_off, name=official.name, origin=official.year.origin
         )
+        for official in OfficialDay.objects.select_related("year").filter(date__in=days)
+    )
 
 
 @_on_draft
@@ -195,6 +233,24 @@ def publish(draft: CalendarVersion, *, note: str, by: User, now: datetime) -> Ca
     draft.save(update_fields=["note", "published_at", "published_by"])
     transaction.on_commit(calendars.look_again)
     return draft
+
+
+@transaction.atomic
+def adopt(calendar: WorkCalendar, *, by: User, now: datetime) -> CalendarVersion:
+    """Take the official arrangement over and publish that at once, where nothing else is being changed.
+
+    Raises ``Conflict`` where there is a draft: publishing would take along what somebody is still writing.
+    """
+    if draft_of(calendar) is not None:
+        raise Conflict(_("这个日历有一份草稿，请在草稿里采用后发布。"))
+    untaken = untaken_years(calendars.current_version(calendar.pk))
+    if not untaken:
+        raise Conflict(_("这个日历已经采用最新的官方安排。"))
+    draft = open_draft(calendar, now=now)
+    take_over(calendar, draft.edits)
+    years = _("、").join(str(year) for year in untaken)
+    note = _("采用 %(years)s 年官方节假日安排") % {"years": years}
+    return publish(calendar, draft.edits + 1, note=note[:200], by=by, now=now)
 
 
 def untaken_years(version: CalendarVersion) -> list[int]:

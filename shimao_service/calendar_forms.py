@@ -164,15 +164,17 @@ class WeekForm(DraftForm):
 
 
 class DayForm(DraftForm):
-    OFF, WORKED = "off", "worked"
+    OFF, WORKED, HOURS = "off", "worked", "hours"
     date = forms.DateField(label=_l("日期"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
     last = forms.DateField(
         label=_l("到（含）"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text=_l("只有一天的留空。"),
     )  # fmt: skip
-    kind = forms.ChoiceField(label=_l("这一天"), choices=[(OFF, _l("放假")), (WORKED, _l("上班"))], initial=OFF)
-    name = forms.CharField(label=_l("名称"), max_length=60, help_text=_l("例如：台风停工、年会、盘点。"))
-    working = SpansField(label=_l("当天工作时间"), help_text=_l("选“上班”且与平日不同时填写。"))
+    kind = forms.ChoiceField(label=_l("这一天"), initial=OFF, choices=[
+        (OFF, _l("放假")), (WORKED, _l("上班")), (HOURS, _l("照常上班或休息，只改时间（如夏令时间）")),
+    ])  # fmt: skip
+    name = forms.CharField(label=_l("名称"), max_length=60, help_text=_l("例如：台风停工、年会、夏令时间。"))
+    working = SpansField(label=_l("当天工作时间"), help_text=_l("与平日不同时填写，写法同上；放假的不填。"))
     service = SpansField(label=_l("当天服务时间"), help_text=_l("留空表示照常。"))
     is_unserved = forms.BooleanField(label=_l("当天停止服务"), required=False)
 
@@ -192,6 +194,7 @@ class DayForm(DraftForm):
             "last": typed["last"] or typed["date"],
             "name": typed["name"].strip(),
             "is_off": typed["kind"] == self.OFF,
+            "keeps_days": typed["kind"] == self.HOURS,
             "is_unserved": typed["is_unserved"],
             "service": typed["service"],
             "working": typed["working"],
@@ -200,6 +203,7 @@ class DayForm(DraftForm):
 
 class RemoveDayForm(DraftForm):
     day = forms.DateField(widget=forms.HiddenInput)
+    last = forms.DateField(widget=forms.HiddenInput, required=False)
 
 
 class PublishForm(DraftForm):

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from shimao_service import calendar_drafts, calendar_words, calendars
 from shimao_service.calendar_forms import DayForm, DraftForm, NewCalendarForm, PublishForm, RemoveDayForm, WeekForm
 from shimao_service.exceptions import Conflict, Forbidden, Invalid, NotSeen, Refusal, Stale
-from shimao_service.models import CalendarVersion, CalendarYear, Origin, User, WorkCalendar
+from shimao_service.models import CalendarVersion, CalendarYear, OfficialYear, Origin, User, WorkCalendar
 
 FORM_METHODS = ["GET", "HEAD", "POST"]
 P = ParamSpec("P")
@@ -76,6 +76,7 @@ def asked_year(request: HttpRequest) -> int:
 @keepers_only
 def index(request: HttpRequest) -> HttpResponse:
     years = Prefetch("years", queryset=CalendarYear.objects.filter(is_estimate=False), to_attr="settled")
+    announced = set(OfficialYear.objects.filter(is_estimate=False).values_list("year", flat=True))
     versions = CalendarVersion.objects.select_related("calendar", "published_by").prefetch_related(years)
     by_calendar: dict[WorkCalendar, list[CalendarVersion]] = {}
     for version in versions.order_by("-calendar__is_default", "calendar__code", "-number"):
@@ -84,20 +85,29 @@ def index(request: HttpRequest) -> HttpResponse:
         calendars.ensure_default()
         return redirect("calendars")
     users = calendars.uses.users_of()
-    rows = [_row(calendar, its, users) for calendar, its in by_calendar.items()]
+    rows = [_row(calendar, its, users, announced) for calendar, its in by_calendar.items()]
     return render(request, "shimao_service/calendars/index.html", {"rows": rows})
 
 
-def _row(calendar: WorkCalendar, versions: list[CalendarVersion], users: dict[int | None, list[str]]) -> dict[str, Any]:
+def users_of(calendar: WorkCalendar, users: dict[int | None, list[str]] | None = None) -> list[str]:
+    users = calendars.uses.users_of() if users is None else users
+    return users.get(calendar.pk, []) + (users.get(None, []) if calendar.is_default else [])
+
+
+def _row(
+    calendar: WorkCalendar, versions: list[CalendarVersion], users: dict[int | None, list[str]], announced: set[int]
+) -> dict[str, Any]:
     in_force = next((one for one in versions if one.published_at), None)
     settled = {one.year for one in in_force.settled} if in_force else set()  # type: ignore[attr-defined]
     this_year = timezone.localdate().year
+    unsettled = [year for year in (this_year, this_year + 1) if year not in settled] if in_force else []
     return {
         "calendar": calendar,
         "in_force": in_force,
         "draft": next((one for one in versions if not one.published_at), None),
-        "users": users.get(calendar.pk, []) + (users.get(None, []) if calendar.is_default else []),
-        "unsettled": [year for year in (this_year, this_year + 1) if year not in settled] if in_force else [],
+        "users": users_of(calendar, users),
+        "estimated": [year for year in unsettled if year not in announced],
+        "untaken": [year for year in unsettled if year in announced],
     }
 
 
@@ -120,6 +130,8 @@ def calendar(request: HttpRequest, pk: int, number: int | None = None) -> HttpRe
         "draft": next((one for one in versions if not one.published_at), None),
         "can_edit": may_edit(request, version.calendar),
         "untaken": calendar_drafts.untaken_years(version) if version == published[0] else [],
+        "users": users_of(version.calendar),
+        "can_recompute": calendars.change is not None,
     }
     return render(request, "shimao_service/calendars/calendar.html", context)
 
@@ -160,7 +172,10 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_POST
 @keepers_only
 def open_draft(request: HttpRequest, pk: int) -> HttpResponse:
-    calendar_drafts.open_draft(edited(request, pk), now=timezone.now())
+    """A draft of the version in force; ``from=`` an older one, to go back to what it said."""
+    number = request.POST.get("from", "")
+    source = int(number) if number.isascii() and number.isdigit() and len(number) < 9 else None
+    calendar_drafts.open_draft(edited(request, pk), source=source, now=timezone.now())
     return redirect("calendar-draft", pk)
 
 
@@ -190,7 +205,7 @@ def draft_page(request: HttpRequest, calendar: WorkCalendar, **bound: Any) -> Ht
         "edits": row.edits,
         "base": base,
         "changes": changes_of(base, context) if base else [],
-        "own": [each for each in context["days"].values() if each.origin == Origin.OWN],
+        "own": calendar_words.own_days(each for each in context["days"].values() if each.origin == Origin.OWN),
         "untaken": calendar_drafts.untaken_years(row),
     }
     return render(request, "shimao_service/calendars/draft.html", context, status=status_of(*bound.values()))
@@ -235,7 +250,12 @@ def write_week(request: HttpRequest, pk: int) -> HttpResponse:
     )
     if refused is None:
         messages.success(request, _("每周时间已保存到草稿。"))
-    return refused or redirect("calendar-draft", pk)
+    return refused or to_draft(pk, "week")
+
+
+def to_draft(pk: int, part: str) -> HttpResponse:
+    """Back to the draft, where one was on its long page."""
+    return redirect(f"{reverse('calendar-draft', args=[pk])}#{part}")
 
 
 @require_POST
@@ -247,24 +267,27 @@ def write_days(request: HttpRequest, pk: int) -> HttpResponse:
     )
     if refused is None:
         messages.success(request, _("日期已保存到草稿。"))
-    return refused or redirect("calendar-draft", pk)
+    return refused or to_draft(pk, "days")
 
 
 @require_POST
 @keepers_only
 def remove_day(request: HttpRequest, pk: int) -> HttpResponse:
-    return simple(
-        request, pk, RemoveDayForm(request.POST), _("已去掉，这一天恢复官方安排。"), calendar_drafts.remove_day
-    )
+    form = RemoveDayForm(request.POST)
+    return simple(request, pk, form, _("已去掉，恢复官方安排和平日时间。"), calendar_drafts.remove_days, "days")
 
 
 @require_POST
 @keepers_only
 def take_over(request: HttpRequest, pk: int) -> HttpResponse:
-    return simple(request, pk, DraftForm(request.POST), _("已采用最新的官方安排。"), calendar_drafts.take_over)
+    return simple(
+        request, pk, DraftForm(request.POST), _("已采用最新的官方安排。"), calendar_drafts.take_over, "publish"
+    )
 
 
-def simple(request: HttpRequest, pk: int, form: DraftForm, said: str, verb: Callable[..., object]) -> HttpResponse:
+def simple(
+    request: HttpRequest, pk: int, form: DraftForm, said: str, verb: Callable[..., object], part: str
+) -> HttpResponse:
     """A button of the draft's page: nothing was typed that could be kept."""
     calendar = edited(request, pk)
     if not form.is_valid():
@@ -272,7 +295,16 @@ def simple(request: HttpRequest, pk: int, form: DraftForm, said: str, verb: Call
     more = {name: value for name, value in form.cleaned_data.items() if name != "edits"}
     verb(calendar, form.cleaned_data["edits"], **more)
     messages.success(request, said)
-    return redirect("calendar-draft", pk)
+    return to_draft(pk, part)
+
+
+@require_POST
+@keepers_only
+def adopt(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take the official arrangement over and publish, at one press; ``scope=open`` for open requests as well."""
+    calendar = edited(request, pk)
+    version = calendar_drafts.adopt(calendar, by=cast(User, request.user), now=timezone.now())
+    return published(request, version, is_for_open=request.POST.get("scope") == PublishForm.OPEN)
 
 
 @require_POST
@@ -305,8 +337,17 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
     )
     if refused is not None:
         return refused
-    messages.success(request, _("已发布第 %(number)d 版，新工单即日起按它计算。") % {"number": done[0].number})
-    if form.recomputes and calendars.change is not None:
+    return published(request, done[0], is_for_open=form.recomputes)
+
+
+def published(request: HttpRequest, version: CalendarVersion, *, is_for_open: bool) -> HttpResponse:
+    """What happens next after publishing: the preview for open requests, or the calendar, and who is to use it."""
+    if users_of(version.calendar):
+        said = _("已发布第 %(number)d 版，新工单即日起按它计算。")
+    else:
+        said = _("已发布第 %(number)d 版。还没有项目使用这个日历，请为项目选用。")
+    messages.success(request, said % {"number": version.number})
+    if is_for_open and calendars.change is not None:
         employee = getattr(getattr(request, "viewer", None), "employee", None)
-        return redirect(calendars.change(done[0], employee or user, now))
-    return redirect("calendar", pk)
+        return redirect(calendars.change(version, employee or cast(User, request.user), timezone.now()))
+    return redirect("calendar", version.calendar_id)

@@ -13,6 +13,7 @@ urlpatterns = [
     path("official/apply/", official.apply, name="official-apply"),
     path("<int:pk>/", pages.calendar, name="calendar"),
     path("<int:pk>/v<int:number>/", pages.calendar, name="calendar-version"),
+    path("<int:pk>/adopt/", pages.adopt, name="calendar-adopt"),
     path("<int:pk>/draft/", pages.draft, name="calendar-draft"),
     path("<int:pk>/draft/open/", pages.open_draft, name="calendar-draft-open"),
     path("<int:pk>/draft/week/", pages.write_week, name="calendar-week"),

@@ -59,10 +59,60 @@ def _cell(calendar: Calendar, special: CalendarDay | None, day: date, today: dat
         look = "" if calendar.is_working_day(day) else "rest"
         return Cell(day.day, look, "", "", day == today)
     own = special.origin == Origin.OWN
+    if own and _only_hours(calendar, special):
+        look = "rest is-own" if special.is_off else "own is-own"
+        return Cell(day.day, look, "*", _("%(name)s，时间另行规定") % {"name": special.name}, day == today)
     sign = (_("休") if special.is_off else _("班")) + ("*" if own else "")
     words = _("放假") if special.is_off else _("上班")
     look = ("off" if special.is_off else "worked") + (" is-own" if own else "")
     return Cell(day.day, look, sign, f"{special.name}，{words}", day == today)
+
+
+def _only_hours(calendar: Calendar, day: CalendarDay) -> bool:
+    """Whether a day of our own is worked or not as its weekday is, and only its hours differ."""
+    return not day.is_unserved and day.is_off != bool(calendar.working.get(day.date.weekday()))
+
+
+@dataclass(slots=True)
+class OwnDays:
+    """Days of our own that belong together: of one name, without a long gap between them."""
+
+    first: CalendarDay
+    last: CalendarDay
+    days: list[CalendarDay]
+
+    @property
+    def name(self) -> str:
+        return self.first.name
+
+    @property
+    def is_off(self) -> bool:
+        return all(day.is_off for day in self.days)
+
+    @property
+    def is_mixed(self) -> bool:
+        return not self.is_off and any(day.is_off for day in self.days)
+
+    @property
+    def is_unserved(self) -> bool:
+        return self.first.is_unserved
+
+
+# Summer hours leave out weekends and holidays; a week away is still the same season.
+LONGEST_GAP = 10 * ONE_DAY
+
+
+def own_days(rows: Iterable[CalendarDay]) -> list[OwnDays]:
+    found: list[OwnDays] = []
+    for row in sorted(rows, key=lambda each: each.date):
+        last = found[-1] if found else None
+        alike = last and (last.name, last.is_unserved) == (row.name, row.is_unserved)
+        if last and alike and row.date - last.last.date <= LONGEST_GAP:
+            last.last = row
+            last.days.append(row)
+        else:
+            found.append(OwnDays(row, row, [row]))
+    return found
 
 
 @dataclass(slots=True)
@@ -155,11 +205,31 @@ def _week_changes(before: Calendar, after: Calendar) -> Iterator[str]:
 def _own_changes(
     before: Calendar, after: Calendar, was: Mapping[date, CalendarDay], will: Mapping[date, CalendarDay]
 ) -> Iterator[str]:
+    """A sentence a day; more than a few days of one name that change alike are told together."""
     own = {row.date for rows in (was, will) for row in rows.values() if row.origin == Origin.OWN}
+    changed: dict[tuple[str, str], list[date]] = {}
     for day in sorted(own):
         old, new = _day_words(before, was.get(day), day), _day_words(after, will.get(day), day)
         if old != new:
-            yield _("%(what)s：%(was)s → %(will)s") % {"what": day.isoformat(), "was": old, "will": new}
+            changed.setdefault((old, new), []).append(day)
+    told = [
+        (group[0], _span_words(group), old, new)
+        for (old, new), days in changed.items()
+        for group in ([days] if len(days) > FEW else [[day] for day in days])
+    ]
+    for _first, what, old, new in sorted(told):
+        yield _("%(what)s：%(was)s → %(will)s") % {"what": what, "was": old, "will": new}
+
+
+# So many days that change alike are told one by one.
+FEW = 3
+
+
+def _span_words(days: list[date]) -> str:
+    if len(days) == 1:
+        return days[0].isoformat()
+    words = {"first": days[0].isoformat(), "last": days[-1].isoformat(), "count": len(days)}
+    return _("%(first)s 至 %(last)s 的 %(count)d 天") % words
 
 
 def _day_words(calendar: Calendar, row: CalendarDay | None, day: date) -> str:

@@ -294,21 +294,30 @@ def write_spans(version: CalendarVersion, use: str, spans: dict[int, Spans]) -> 
 # Every page asks; a process looks at most so often.
 LOOK_AGAIN_AFTER = timedelta(minutes=5)
 WARN_FROM_MONTH = 11
-_looked: tuple[datetime, bool] | None = None
+_looked: tuple[datetime, bool, bool] | None = None
 
 
 def is_next_year_open(now: datetime) -> bool:
     """From November on: whether a calendar in force knows the next year only as an estimate, or not at all."""
+    return timezone.localtime(now).month >= WARN_FROM_MONTH and _looked_up(now)[0]
+
+
+def is_next_year_announced(now: datetime) -> bool:
+    """Whether the next year's arrangement is here already, so that calendars only have to take it over."""
+    return _looked_up(now)[1]
+
+
+def _looked_up(now: datetime) -> tuple[bool, bool]:
     global _looked
-    local = timezone.localtime(now)
-    if local.month < WARN_FROM_MONTH:
-        return False
+    next_year = timezone.localtime(now).year + 1
     if _looked is None or not NOTHING <= now - _looked[0] < LOOK_AGAIN_AFTER:
         published = CalendarVersion.objects.filter(published_at__isnull=False).order_by("calendar_id", "-number")
-        settled = CalendarYear.objects.filter(version=OuterRef("pk"), year=local.year + 1, is_estimate=False)
-        in_force = published.distinct("calendar_id").annotate(is_settled=Exists(settled))
-        _looked = now, not all(in_force.values_list("is_settled", flat=True))
-    return _looked[1]
+        settled = CalendarYear.objects.filter(version=OuterRef("pk"), year=next_year, is_estimate=False)
+        announced = OfficialYear.objects.filter(year=next_year, is_estimate=False)
+        in_force = published.distinct("calendar_id").annotate(is_settled=Exists(settled), is_known=Exists(announced))
+        rows = list(in_force.values_list("is_settled", "is_known"))
+        _looked = now, not all(settled for settled, _known in rows), any(known for _settled, known in rows)
+    return _looked[1:]
 
 
 def look_again() -> None:
@@ -330,9 +339,12 @@ def estimate_warning(viewer: Any, _counts: dict[str, int]) -> str:
     now = timezone.now()
     if not uses.may_see(viewer) or not is_next_year_open(now):
         return ""
-    return _("%(year)d 年的节假日目前只是预估，跨年的时限可能变动。安排公布后请在“日历”中导入并采用。") % {
-        "year": timezone.localtime(now).year + 1
-    }
+    year = {"year": timezone.localtime(now).year + 1}
+    if is_next_year_announced(now):
+        return (
+            _("%(year)d 年的节假日安排已经公布，还有日历没有采用，跨年的时限可能变动。请在“日历”中采用并发布。") % year
+        )
+    return _("%(year)d 年的节假日目前只是预估，跨年的时限可能变动。安排公布后请在“日历”中导入并采用。") % year
 
 
 def ensure_default(now: datetime | None = None) -> CalendarVersion:

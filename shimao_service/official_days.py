@@ -71,6 +71,16 @@ def _weekends_beside(off: set[date], worked: set[date]) -> Iterator[OfficialDate
                 beside += step
 
 
+# Holidays by law: a year's arrangement without one of them is most likely not whole.
+BY_LAW = ("元旦", "春节", "清明节", "劳动节", "端午节", "中秋节", "国庆节")
+
+
+def missing_holidays(arrangement: Arrangement) -> list[str]:
+    """Holidays by law on which the arrangement gives nobody a day off."""
+    names = {day.name for day in arrangement.days if day.is_off}
+    return [holiday for holiday in BY_LAW if not any(holiday.removesuffix("节") in name for name in names)]
+
+
 def differences(before: Iterable[OfficialDate], after: Iterable[OfficialDate]) -> list[Difference]:
     """What changes from one list of days to another, in order."""
     was, will = {day.date: day for day in before}, {day.date: day for day in after}
@@ -116,16 +126,26 @@ def _read(content: Any, wrong: list[str]) -> Arrangement | None:
         wrong.append(_("days 是空的：%(year)d 年的安排可能尚未公布。") % {"year": year})
         return None
     found: dict[date, OfficialDate] = {}
+    outside: list[date] = []
     for number, row in enumerate(rows):
-        day = _read_day(row, year, f"days[{number}]", wrong)
-        if day is not None and day.date in found:
+        day = _read_day(row, f"days[{number}]", wrong)
+        if day is not None and not _is_near(day.date, year):
+            outside.append(day.date)
+        elif day is not None and day.date in found:
             wrong.append(_("days[%(number)d].date：%(date)s 重复。") % {"number": number, "date": day.date})
         elif day is not None:
             found[day.date] = day
+    if outside:  # one sentence, however many: it is the file of another year
+        words = {"count": len(outside), "date": outside[0], "year": year}
+        wrong.insert(0, _("有 %(count)d 天（如 %(date)s）不在 %(year)d 年前后，请核对文件是不是这一年的。") % words)
     return Arrangement(year, tuple(found[day] for day in sorted(found)), is_estimate=False)
 
 
-def _read_day(row: Any, year: int, place: str, wrong: list[str]) -> OfficialDate | None:
+def _is_near(day: date, year: int) -> bool:
+    return date(year, 1, 1) - FURTHEST_OUTSIDE <= day <= date(year, 12, 31) + FURTHEST_OUTSIDE
+
+
+def _read_day(row: Any, place: str, wrong: list[str]) -> OfficialDate | None:
     if not isinstance(row, dict):
         wrong.append(_("%(place)s 应当是一个对象。") % {"place": place})
         return None
@@ -140,8 +160,6 @@ def _read_day(row: Any, year: int, place: str, wrong: list[str]) -> OfficialDate
         day = date.fromisoformat(row.get("date"))  # type: ignore[arg-type]
     except (TypeError, ValueError):
         wrong.append(_("%(place)s.date：应当是 2027-01-01 这样的日期。") % {"place": place})
-    if day and not date(year, 1, 1) - FURTHEST_OUTSIDE <= day <= date(year, 12, 31) + FURTHEST_OUTSIDE:
-        wrong.append(_("%(place)s.date：%(date)s 不在 %(year)d 年前后。") % {"place": place, "date": day, "year": year})
     if day is None or len(wrong) > before:
         return None
     return OfficialDate(day, str(name).strip(), bool(is_off))

@@ -16,7 +16,7 @@ from shimao_service.calendar_forms import AcceptYearForm, YearFileForm
 from shimao_service.calendar_pages import keepers_only, may_edit, status_of
 from shimao_service.exceptions import Forbidden, Invalid
 from shimao_service.models import OfficialYear, User, WorkCalendar
-from shimao_service.official_days import read_file
+from shimao_service.official_days import missing_holidays, read_file
 
 
 def check_company(request: HttpRequest) -> None:
@@ -70,6 +70,7 @@ def preview_page(request: HttpRequest, raw: bytes) -> HttpResponse:
         "known": known,
         "differences": differences,
         "is_same": not differences and known is not None and not known.is_estimate,
+        "missing": missing_holidays(arrangement),
         "form": AcceptYearForm(initial={"content": raw.decode("utf-8-sig")}),
     }
     return render(request, "shimao_service/calendars/preview.html", context)
@@ -85,6 +86,6 @@ def apply(request: HttpRequest) -> HttpResponse:
     arrangement = read_file(form.cleaned_data["content"].encode())
     calendars.import_year(arrangement, by=cast(User, request.user), now=timezone.now())
     messages.success(
-        request, _("已导入 %(year)d 年。请到各日历“起草修改”，采用最新安排后发布。") % {"year": arrangement.year}
+        request, _("已导入 %(year)d 年。各日历采用并发布后，时限才按新安排计算。") % {"year": arrangement.year}
     )
-    return redirect("official-days")
+    return redirect("calendars")

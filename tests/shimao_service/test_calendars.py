@@ -128,7 +128,7 @@ def test_a_day_of_our_own_stands_above_the_official_one_until_it_is_removed(defa
     assert read.minutes(SERVICE, holiday) == ((480, 700),)
     calendar_drafts.take_over(default, 1)
     assert calendars.read(draft).minutes(WORKING, holiday) == ((540, 600),)
-    calendar_drafts.remove_day(default, 2, day=holiday)
+    calendar_drafts.remove_days(default, 2, day=holiday)
     assert calendars.read(draft) == calendars.current()
 
 
