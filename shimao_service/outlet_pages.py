@@ -101,7 +101,7 @@ def channels(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": [_row(outlet, counts[outlet.pk], reach) for outlet in found],
         "kinds": kinds_for(reach),
-        "trouble": [outlet for outlet in found if not outlet.is_readable],
+        "trouble": [(outlet, outlets.lost_words(outlet)) for outlet in found if not outlet.is_readable],
     }
     return render(request, "shimao_service/outlets/list.html", context)
 
@@ -114,6 +114,7 @@ def channel(request: HttpRequest, pk: int) -> HttpResponse:
     context = _row(outlet, outlets.standing([outlet])[outlet.pk], reach_of(request)) | {
         "attempts": [_attempt(each) for each in outlet.attempts.select_related("by").order_by("-id")[:ATTEMPTS]],
         "attempts_shown": ATTEMPTS,
+        "lost": outlets.lost_words(outlet),
     }
     return render(request, "shimao_service/outlets/page.html", context)
 
@@ -138,7 +139,7 @@ def _row(outlet: Outlet, counts: dict[str, int], reach: Reach) -> dict[str, Any]
 def _state(outlet: Outlet) -> dict[str, Any]:
     """What the badge says: label, tone, icon."""
     if not outlet.is_readable:
-        return {"label": _("需重新填写地址"), "tone": "overdue", "icon": "alert-triangle"}
+        return {"label": _("需重新填写"), "tone": "overdue", "icon": "alert-triangle"}
     if not outlet.is_active:
         return {"label": _("已停用"), "tone": "paused", "icon": "player-pause"}
     last_good, last_bad = outlet.succeeded_at, outlet.failed_at

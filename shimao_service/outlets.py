@@ -129,7 +129,8 @@ def change(
     outlet: Outlet, *, name: str, topics: Collection[str], per_minute: int, address: str = "", secret: str = "",
     by: User, now: datetime,
 ) -> Outlet:  # fmt: skip
-    """New words for an outlet; an empty ``address`` or ``secret`` leaves what there is."""
+    """New words for an outlet; an empty ``address`` or ``secret`` leaves what there is. With another, what waited
+    for it is tried at once."""
     fields = ["name", "topics", "per_minute", "changed_at", "changed_by"]
     outlet.topics, outlet.per_minute = _known(topics, outlet.channel), per_minute
     outlet.changed_at, outlet.changed_by = now, by
@@ -139,14 +140,18 @@ def change(
     if secret and not outlet.is_webhook:
         outlet.secret = secret
         fields.append("secret")
-    return _save(outlet, name, "changed", fields)
+    with transaction.atomic():
+        changed = _save(outlet, name, "changed", fields)
+        if address or secret:
+            _send_waiting(outlet, now)
+    return changed
 
 
 def renew_secret(outlet: Outlet, *, by: User, now: datetime) -> str:
     """Another secret for a webhook, to be shown this once; the old one signs nothing any more."""
-    outlet.secret = secrets.token_urlsafe(32)
+    outlet.secret, outlet.rests_until = secrets.token_urlsafe(32), None
     outlet.changed_at, outlet.changed_by = now, by
-    outlet.save(update_fields=["secret", "changed_at", "changed_by"])
+    outlet.save(update_fields=["secret", "rests_until", "changed_at", "changed_by"])
     _log("secret renewed", outlet, by)
     return outlet.secret
 
@@ -161,6 +166,11 @@ def resume(outlet: Outlet, *, by: User, now: datetime) -> None:
     outlet.rests_until = None
     outlet.save(update_fields=["rests_until"])
     _switch(outlet, True, by, now)
+    _send_waiting(outlet, now)
+
+
+def _send_waiting(outlet: Outlet, now: datetime) -> None:
+    """What waited for it need wait no longer."""
     if _of(outlet).filter(status=NoticeStatus.PENDING).update(next_attempt_at=now):
         outbox.wake_on_commit(outlet.channel)
 
@@ -260,12 +270,24 @@ def test(outlet: Outlet, *, by: User, now: datetime) -> Outcome:
 def attempt(outlet: Outlet, letter: Letter) -> Outcome:
     """One try, without asking whether it may be made now."""
     if not outlet.is_readable:
-        return Outcome(Verdict.NOT_SENT, lost_key())
+        return Outcome(Verdict.NOT_SENT, lost_words(outlet))
     return SENDERS[outlet.kind](outlet, letter)
 
 
-def lost_key() -> str:
-    return _("系统密钥（SECRET_KEY）已更换，保存的地址或密钥无法读取，请重新填写。")
+def lost_words(outlet: Outlet) -> str:
+    """What of it the present key does not open, and what to do about it; nothing while all is well."""
+    lost = outlet.lost_parts
+    if lost == ["address"]:
+        return _("系统密钥（SECRET_KEY）已更换，保存的地址无法读取，请重新填写。")
+    if lost and outlet.is_webhook:
+        if lost == ["secret"]:
+            return _("系统密钥（SECRET_KEY）已更换，保存的签名密钥无法读取，请换一个签名密钥交给对方系统。")
+        return _(
+            "系统密钥（SECRET_KEY）已更换，保存的地址和签名密钥无法读取，请重新填写地址，并换一个签名密钥交给对方系统。"
+        )
+    if lost == ["secret"]:
+        return _("系统密钥（SECRET_KEY）已更换，保存的加签密钥无法读取，请重新填写。")
+    return _("系统密钥（SECRET_KEY）已更换，保存的地址和加签密钥无法读取，请重新填写。") if lost else ""
 
 
 def record(

@@ -33,8 +33,9 @@ if not DEBUG and SECRET_KEY in {"", DEMO_SECRET_KEY}:
         "请设置环境变量 SECRET_KEY（至少 50 个随机字符），或先运行 make run。 / Set SECRET_KEY, or run make run first."
     )
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-# Channels' secrets are encrypted with a key made from SECRET_KEY (or a fallback, when it was changed) and this.
-SALT_KEY = env.str("SALT_KEY", "shimao-service channels")
+# Channels' secrets are encrypted with a key made from SECRET_KEY and the first of these; the others, as the fallbacks
+# above, open what was written before a change, until `manage.py reencrypt_channels` has written it anew.
+SALT_KEY = [env.str("SALT_KEY", "shimao-service channels"), *env.list("SALT_KEY_FALLBACKS", default=[])]
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # The address people reach the site by; links in notices and QR codes are made with it.

@@ -80,10 +80,15 @@ class Outlet(models.Model):
         return f"{self.channel}:{self.pk}"
 
     @property
-    def is_readable(self) -> bool:
-        """Whether address and secret could be deciphered. Not after SECRET_KEY was changed without a fallback:
+    def lost_parts(self) -> list[str]:
+        """Which of address and secret could not be deciphered, as after SECRET_KEY was changed without a fallback:
         the field then gives the cipher's text instead of raising."""
-        return "://" in self.address and not (self.secret or "").startswith(CIPHER)
+        lost = {"address": "://" not in self.address, "secret": (self.secret or "").startswith(CIPHER)}
+        return [part for part, is_lost in lost.items() if is_lost]
+
+    @property
+    def is_readable(self) -> bool:
+        return not self.lost_parts
 
 
 class OutletMinute(models.Model):
