@@ -54,6 +54,28 @@ class PersonField(forms.ChoiceField):
         return self.people.get(super().clean(value))
 
 
+class HandOnField(PersonField):
+    """Who takes somebody's slots over, or that nobody does: one of the two has to be said."""
+
+    NOBODY = "nobody"
+
+    def offer_for(self, person: Employee, project: Project) -> None:
+        self.offer([one for one in candidates(project) if one.pk != person.pk], _("请选择"))
+        named: Any = self.choices
+        self.choices = [*named, (self.NOBODY, _("不再安排（有副班的由副班值班，其余空出）"))]
+
+    def clean(self, value: Any) -> Any:
+        return None if value == self.NOBODY else super().clean(value)
+
+
+class HandOnForm(RefusableForm):
+    to = HandOnField(label=_l("由谁接着值班"), error_messages={"required": _l("请选择由谁接着值班，或不再安排。")})
+
+    def __init__(self, *args: Any, person: Employee, project: Project, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.fields["to"].offer_for(person, project)  # type: ignore[attr-defined]
+
+
 class SlotForm(RefusableForm):
     """One slot. ``employee`` and ``deputy`` come out as employees."""
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from shimao_service import calendars
 from shimao_service.working_time import ONE_DAY, Calendar
 from staff import duty, duty_week
 from staff.access import Viewer
-from staff.duty import CLOSED, LEFT, Turn
-from staff.models import Project, Weekday
+from staff.duty import GONE, Turn, hours
+from staff.models import DutySlot, Employee, Project, StaffChange, Weekday
 from staff.permissions import Permission
 
-GONE = {LEFT, CLOSED}
 # Nobody says 今晚 of a turn that begins before.
 EVENING = time(17)
+# What takes somebody out of the table without changing it.
+ENDINGS = (
+    StaffChange.Action.LEFT, StaffChange.Action.ACCOUNT_CLOSED, StaffChange.Action.REVOKED,
+)  # fmt: skip
 # Who looks after more projects than these opens their tables one by one.
 MOST_AT_HOME = 3
 
@@ -60,6 +66,33 @@ class Row:
 
 
 @dataclass(slots=True)
+class Leftover:
+    """Somebody the table still names and who cannot answer in any of his slots; ``since`` is the change that made it
+    so, where it is written down."""
+
+    person: Employee
+    why: str
+    slots: list[DutySlot] = field(default_factory=list)
+    is_covered: bool = True
+    since: StaffChange | None = None
+
+    @property
+    def when(self) -> list[str]:
+        return in_words(self.slots, self.person.pk)
+
+
+def in_words(slots: Iterable[DutySlot], pk: int) -> list[str]:
+    """Somebody's slots, equal hours together: ``["周一至周五 20:00–08:30", "周日 08:30–20:00（副班）"]``."""
+    found: dict[tuple[str, bool], list[int]] = {}
+    for slot in slots:
+        found.setdefault((hours(slot), slot.deputy_id == pk), []).append(slot.weekday)
+    return [
+        f"{duty_week.days_in_words(days)} {span}" + (_("（副班）") if as_deputy else "")
+        for (span, as_deputy), days in found.items()
+    ]
+
+
+@dataclass(slots=True)
 class Week:
     days: list[Day]
     rows: list[Row]
@@ -68,6 +101,8 @@ class Week:
     unfilled: list[Turn]
     gaps: list[str]
     service: list[str]
+    # Who the table names though he has left, lost his login or the right to dispatch, or works elsewhere.
+    leftovers: list[Leftover]
 
     @property
     def running_slots(self) -> set[int]:
@@ -99,17 +134,39 @@ def week(project: Project, now: datetime) -> Week:
         days=days,
         rows=[rows[key] for key in sorted(rows)],
         running=[turn for turn in found if turn.covers(now) and turn.employee],
-        unfilled=[turn for turn in found if turn.ends_at > now and turn.employee is None],
+        unfilled=[turn for turn in found if turn.ends_at > now and turn.employee is None and not is_forsaken(turn)],
         gaps=duty_week.in_words(gaps),
         service=duty_week.in_words(duty_week.service(calendar, monday)),
+        leftovers=leftovers(turns, project),
     )
+
+
+def is_forsaken(turn: Turn) -> bool:
+    """Whether nobody it names will ever answer, until somebody changes the table."""
+    return turn.employee is None and {why.code for _who, why in turn.skipped} <= GONE
+
+
+def leftovers(turns: list[Turn], project: Project) -> list[Leftover]:
+    """By the order of the week; one query where there are any, and none elsewhere."""
+    found: dict[int, Leftover] = {}
+    for turn in turns:
+        for person, why in turn.skipped:
+            if why.code in GONE:
+                one = found.setdefault(person.pk, Leftover(person, why.words))
+                one.slots.append(turn.slot)
+                one.is_covered &= not is_forsaken(turn)
+    if found:
+        roles = Q(employee__in=found, action__in=ENDINGS) & (Q(project=project) | Q(project=None))
+        for change in StaffChange.objects.filter(roles).order_by("at", "pk"):
+            found[change.employee_id or 0].since = change
+    return list(found.values())
 
 
 def open_hours(turns: list[Turn], calendar: Calendar, monday: date) -> list[duty_week.Span]:
     """Outside service time and in no turn that anybody could take; who is only on leave comes back."""
     covered = duty_week.service(calendar, monday)
     for turn in turns:
-        if turn.employee or not {why.code for _who, why in turn.skipped} <= GONE:
+        if not is_forsaken(turn):
             covered += duty_week.spans(turn.slot.weekday, turn.slot.starts, turn.slot.ends)
     return duty_week.uncovered(covered)
 

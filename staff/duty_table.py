@@ -7,6 +7,7 @@ from datetime import datetime, time
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from shimao_service.actors import Actor
@@ -111,6 +112,50 @@ def remove(slot: DutySlot, *, by: Actor, now: datetime | None = None) -> None:
     note = told(row)
     row.delete()
     record(Action.DUTY_REMOVED, by=by, employee=row.employee, project=row.project, note=note, now=now)
+
+
+@transaction.atomic
+def hand_on(person: Employee, project: Project, *, to: Employee | None, by: Actor, now: datetime | None = None) -> int:
+    """交接值班时段: all slots of ``person`` in the project go to ``to``, or to nobody; how many.
+
+    To nobody: where there is a deputy who can, the deputy is on duty, other slots go. Where ``to`` was deputy, the slot
+    has none any more; a deputy who cannot stand in is dropped. Raises ``Invalid`` on ``to``.
+    """
+    check_can_plan(by, project.pk)
+    lock(project.pk)
+    people = {one.pk for one in candidates(project)} - {person.pk}
+    if to is not None and to.pk not in people:
+        raise Invalid.field("to", _("%(name)s 不能在本项目值班，请选择其他人。") % {"name": to.name})
+    rows = list(slots_of(person.pk).filter(project=project))
+    for slot in rows:
+        before = told(slot)
+        if slot.employee_id != person.pk:
+            slot.deputy = to if to and to.pk != slot.employee_id else None
+            slot.save(update_fields=FIELDS)
+            note = f"{before} → {told(slot)}"
+            record(Action.DUTY_CHANGED, by=by, employee=slot.employee, project=project, note=note, now=now)
+            continue
+        deputy = slot.deputy if slot.deputy_id in people else None
+        record(Action.DUTY_REMOVED, by=by, employee=person, project=project, note=before, now=now)
+        lead = to or deputy
+        if lead is not None:
+            slot.employee, slot.deputy = lead, deputy if deputy and deputy.pk != lead.pk else None
+        other = lead and clash(slot, DutySlot.objects.filter(project=project, employee=lead))
+        if to is not None and other:
+            taken = {"name": to.name, "when": f"{Weekday(other.weekday).label} {hours(other)}"}
+            raise Invalid.field("to", _("%(name)s 在 %(when)s 已有值班，时段重叠。") % taken)
+        if lead is None or other:  # nobody, or the deputy is on duty then anyway
+            slot.delete()
+            continue
+        slot.save(update_fields=FIELDS)
+        record(Action.DUTY_PLANNED, by=by, employee=lead, project=project, note=told(slot), now=now)
+    return len(rows)
+
+
+def slots_of(pk: int) -> QuerySet[DutySlot]:
+    """Where an employee is planned, or stands by, by project and day."""
+    mine = DutySlot.objects.filter(Q(employee=pk) | Q(deputy=pk))
+    return mine.select_related("project", "employee", "deputy").order_by("project__code", "weekday", "starts", "pk")
 
 
 @transaction.atomic

@@ -117,25 +117,6 @@ class GrantForm(RefusableForm):
     )
 
 
-class LeaveForm(RefusableForm):
-    on = DateField(label=_l("最后工作日"))
-    successor = forms.ChoiceField(label=_l("首问工单由谁接任"), required=False)
-
-    def __init__(self, *args: Any, people: list[Employee], **kwargs: Any):
-        super().__init__(*args, **kwargs)
-        self.people = {str(one.pk): one for one in people}
-        self.fields["on"].initial = timezone.localdate
-        self.fields["successor"].choices = [  # type: ignore[attr-defined]
-            ("", _("由项目主管接任")),
-            *((pk, f"{one.name} · {one.department.name} · {one.number}") for pk, one in self.people.items()),
-        ]
-        if not people:
-            del self.fields["successor"]
-
-    def chosen(self) -> Employee | None:
-        return self.people.get(self.cleaned_data.get("successor", ""))
-
-
 class ReturnForm(RefusableForm):
     on = DateField(label=_l("复职日期"), initial=timezone.localdate)
 

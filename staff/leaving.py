@@ -5,7 +5,7 @@ What work is, upper floors know: they register how to count it, who may take it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,11 +14,11 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from shimao_service.actors import Actor
+from shimao_service.actors import SYSTEM, Actor
 from shimao_service.exceptions import Forbidden, Invalid
-from staff import accounts, powers
+from staff import accounts, duty_table, powers
 from staff.changes import Action, record
-from staff.models import Employee
+from staff.models import DutySlot, Employee, Project
 from staff.permissions import Permission
 from staff.powers import check_everywhere
 
@@ -60,6 +60,14 @@ def successors(employee: Employee) -> list[Employee]:
     return sorted(found.values(), key=lambda one: (one.department.code, one.number))
 
 
+def duties(employee: Employee) -> dict[Project, list[DutySlot]]:
+    """The slots of the duty tables that name the person, by project."""
+    found: dict[Project, list[DutySlot]] = {}
+    for slot in duty_table.slots_of(employee.pk):
+        found.setdefault(slot.project, []).append(slot)
+    return found
+
+
 def check_can_let_go(by: Actor, employee: Employee) -> None:
     """Raise ``Forbidden`` unless ``by`` manages employees, and roles where ``employee`` does; never for oneself."""
     if by.is_system:
@@ -70,11 +78,19 @@ def check_can_let_go(by: Actor, employee: Employee) -> None:
 
 
 @transaction.atomic
-def leave(employee: Employee, *, by: Actor, on: date, successor: Employee | None = None) -> list[tuple[str, int]]:
+def leave(
+    employee: Employee,
+    *,
+    by: Actor,
+    on: date,
+    successor: Employee | None = None,
+    duties: Mapping[Project, Employee | None] | None = None,
+) -> list[tuple[str, int]]:
     """办理离职; returns what is still with the leaver because nobody could take it, in words.
 
-    A second time does nothing. Raises ``Conflict`` for the last administrator, ``Invalid`` on ``on`` and
-    ``successor``.
+    ``duties``: who takes over the slots of a project's duty table, None for nobody; tables not named stay, and show
+    that somebody is missing. A second time does nothing. Raises ``Conflict`` for the last administrator, ``Invalid``
+    on ``on``, ``successor`` and ``duty_<project>``.
     """
     row = accounts.locked(employee)
     check_can_let_go(by, row)
@@ -92,13 +108,28 @@ def leave(employee: Employee, *, by: Actor, on: date, successor: Employee | None
     for work in WORKS:
         counts = work.release(row, by=by, successor=successor)
         handed += [f"{label} {counts[key]}" for key, label in work.labels.items() if counts.get(key)]
+    slots = hand_on_duties(row, duties or {})
     note = _("最后工作日 %(day)s") % {"day": on}
     if handed:
         to = successor.name if successor else _("项目主管")
         note += "；" + _("移交 %(what)s，接任：%(name)s") % {"what": "、".join(handed), "name": to}
+    note += "；" + _("值班时段 %(what)s") % {"what": "、".join(slots)} if slots else ""
     record(Action.LEFT, by=by, employee=row, note=note)
     employee.refresh_from_db()
     return open_work(row)
+
+
+def hand_on_duties(employee: Employee, wanted: Mapping[Project, Employee | None]) -> list[str]:
+    """Personnel staff keep no duty table: the system changes it, and the record of the leaving names them."""
+    done = []
+    for project, to in wanted.items():
+        try:
+            count = duty_table.hand_on(employee, project, to=to, by=SYSTEM)
+        except Invalid as refusal:
+            raise Invalid.field(f"duty_{project.pk}", str(refusal.detail)) from refusal
+        if count:
+            done.append(f"{project.name} {count} → {to.name if to else _('不再安排')}")
+    return done
 
 
 def check_day(employee: Employee, on: date) -> None:

@@ -49,6 +49,7 @@ urlpatterns = [
     path("staff/duty/", duty.duty, name="duty"),
     path("staff/duty/new/", duty.new, name="duty-new"),
     path("staff/duty/copy/", duty.copy, name="duty-copy"),
+    path("staff/duty/people/<int:pk>/", duty.hand_on, name="duty-hand-on"),
     path("staff/duty/<int:pk>/", duty.edit, name="duty-edit"),
     path("staff/duty/<int:pk>/remove/", duty.remove, name="duty-remove"),
     path("staff/absences/", duty.away, name="absences"),

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from shimao_service.exceptions import Conflict, Invalid, NotSeen
 from staff import absences, duty_grid, duty_table
 from staff.access import Viewer
-from staff.duty_forms import AbsenceForm, CopyForm, NewSlotForm, SlotForm
+from staff.duty_forms import AbsenceForm, CopyForm, HandOnForm, NewSlotForm, SlotForm
 from staff.models import Absence, DutySlot, Project, Weekday
 from staff.permissions import Permission
 from staff.views.people import FORM_METHODS, found, status_of
@@ -122,6 +122,29 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
         except Invalid as refusal:
             form.take(refusal)
     return slot_page(request, form, slot.project, slot)
+
+
+@never_cache
+@require_http_methods(FORM_METHODS)
+def hand_on(request: HttpRequest, pk: int) -> HttpResponse:
+    """All slots of one person in the project, to somebody else or to nobody."""
+    viewer: Viewer = request.viewer  # type: ignore[attr-defined]
+    project = keeper_of(viewer, request.GET.get("project", ""))
+    slots = list(duty_table.slots_of(pk).filter(project=project))
+    if not slots:
+        raise NotSeen(_("这位员工在本项目没有值班时段。"))
+    whose = next(one for slot in slots for one in (slot.employee, slot.deputy) if one and one.pk == pk)
+    form = HandOnForm(request.POST or None, person=whose, project=project)
+    if request.method == "POST" and form.is_valid():
+        try:
+            count = duty_table.hand_on(whose, project, to=form.cleaned_data["to"], by=viewer.actor)
+            messages.success(request, _("已调整 %(name)s 的 %(count)d 个时段") % {"name": whose.name, "count": count})
+            return redirect(table_of(project))
+        except Invalid as refusal:
+            form.take(refusal)
+    leftover = duty_grid.Leftover(whose, "", slots)
+    context = {"form": form, "project": project, "leftover": leftover, "back": table_of(project)}
+    return render(request, "staff/duty_hand_on.html", context, status=status_of(form))
 
 
 @require_POST

@@ -17,7 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from shimao_service.exceptions import Conflict, Forbidden, Invalid, NotSeen
 from staff import accounts, leaving, people, powers
 from staff.access import Viewer, viewer_of
-from staff.forms import AccountForm, EmployeeForm, GrantForm, LeaveForm, ReturnForm
+from staff.forms import AccountForm, EmployeeForm, GrantForm, ReturnForm
+from staff.leaving_forms import LeaveForm
 from staff.models import Department, Employee, Project, Role, RoleGrant
 from staff.permissions import Permission
 from staff.powers import check_everywhere, everywhere
@@ -196,10 +197,12 @@ def leave(request: HttpRequest, pk: int) -> HttpResponse:
     leaving.check_can_let_go(viewer.actor, row)
     if not row.is_active:
         return redirect("employee", pk)
-    form = LeaveForm(request.POST or None, people=leaving.successors(row))
+    form = LeaveForm(request.POST or None, person=row, people=leaving.successors(row))
     if request.method == "POST" and form.is_valid():
         try:
-            rest = leaving.leave(row, by=viewer.actor, on=form.cleaned_data["on"], successor=form.chosen())
+            rest = leaving.leave(
+                row, by=viewer.actor, on=form.cleaned_data["on"], successor=form.chosen(), duties=form.duties()
+            )
             tell_left(request, row, rest)
             return redirect("employee", pk)
         except (Invalid, Conflict) as refusal:

@@ -166,7 +166,8 @@ def hire(rng: random.Random, places: list[Place], departments: dict[str, Departm
 
     director = add("director", DESK, "总经理", None, None)
     for role, department, title in COMPANY[1:4]:
-        add(role, department, title, None, director)
+        # Who audits answers to the owners of the company: a complaint about the director is his.
+        add(role, department, title, None, None if role == "auditor" else director)
     for role, department, title in COMPANY[4:]:
         index = add(role, department, title, places[0], director)
         grants.extend((index, role, place.id) for place in places[1:])
