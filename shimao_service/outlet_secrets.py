@@ -79,7 +79,8 @@ def _states(outlet: Outlet) -> dict[str, State]:
 
 
 def _state(part: str, cipher: str) -> State:
-    keys = Outlet._meta.get_field(part).keys  # the field's own: the present one first
+    encrypted: Any = Outlet._meta.get_field(part)
+    keys = encrypted.keys  # the present one first
     if _opens(Fernet(keys[0]), cipher):
         return State.PRESENT
     # What was never encrypted, by whoever wrote it past this program, is read as it stands.
