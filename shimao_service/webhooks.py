@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import socket
 import time
 import uuid
 from contextlib import suppress
@@ -56,7 +57,11 @@ def refusal_of(address: str) -> str:
 def _may_be_called(host: str) -> bool:
     try:
         return lines.is_allowed(host)
-    except ValueError:  # a name, not an IP address
+    except ValueError:
+        pass
+    try:  # the old ways to write one, which systems still understand: 2130706433, 0x7f.1, 127.1
+        return lines.is_allowed(socket.inet_ntoa(socket.inet_aton(host)))
+    except (OSError, ValueError):  # a name, not an IP address
         return host != "localhost" and not host.endswith(".localhost")
 
 

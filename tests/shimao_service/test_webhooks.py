@@ -136,6 +136,17 @@ def test_no_address_inside_is_called(settings, address):
     assert not lines.is_allowed(address)
 
 
+@pytest.mark.parametrize("host", ["2130706433", "127.1", "0x7f.1", "0177.0.0.1", "10.1", "localhost", "a.localhost"])
+def test_no_way_of_writing_an_address_inside_is_taken_when_it_is_saved(settings, host):
+    settings.WEBHOOK_ALLOWED_NETWORKS = []
+    assert "内网" in webhooks.refusal_of(f"http://{host}/hook")
+
+
+@pytest.mark.parametrize("host", ["example.cn", "1.cn", "16843009", "hooks.127.example.cn"])
+def test_names_and_addresses_outside_are_taken(host):
+    assert webhooks.refusal_of(f"http://{host}/hook") == ""
+
+
 @pytest.mark.parametrize("address", ["1.1.1.1", "114.114.114.114", "2400:3200::1", "::ffff:1.1.1.1"])
 def test_addresses_of_the_internet_are(settings, address):
     settings.WEBHOOK_ALLOWED_NETWORKS = []
