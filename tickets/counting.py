@@ -74,7 +74,8 @@ def days(calendar: Calendar, measure: str, start: datetime, end: datetime, pause
         spans = tuple(_within(calendar.spans(measure, day), start, end, closed))
         local = tuple((calendar.local(first), calendar.local(until)) for first, until in spans)
         counted = sum((until - first for first, until in spans), NOTHING)
-        note = _note(calendar, measure, day) or ("" if counted else _idle(calendar, measure, day, start))
+        idle = not counted and bool(calendar.minutes(measure, day))
+        note = _idle(calendar, measure, day, start) if idle else _note(calendar, measure, day)
         found.append(Day(day, local, counted, note))
         day += timedelta(days=1)
     return found
@@ -100,7 +101,8 @@ def _note(calendar: Calendar, measure: str, day: date) -> str:
     special = calendar.days.get(day)
     is_open = bool(calendar.minutes(measure, day))
     if (measure, day) in calendar.special:
-        return _("当天另有安排") if is_open else _("当天不开放")
+        named = special.name if special is not None else _("当天另有安排")
+        return named if is_open else _("当天不开放")
     if special is not None and special.is_off:
         if (measure == SERVICE and is_open) or special.name.endswith("休"):
             return special.name

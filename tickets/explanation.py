@@ -142,7 +142,10 @@ def _steps(case: Case, ruling: Ruling, number: int) -> Iterator[Step]:
         text = _("%(year)d 年的放假安排尚未公布或未导入，按预估计算，公布后可能变动。") % {"year": year}
         yield Step(_("提醒"), text, tone="warning")
     yield from _warned(case, ruling)
-    yield Step(_("到期"), case.stamp(ruling, state.due_at), at=state.due_at, tone="result")
+    due = case.stamp(ruling, state.due_at)
+    if state.paused_at is not None:
+        due = _("%(due)s，恢复后按暂停的时间顺延") % {"due": due}
+    yield Step(_("到期"), due, at=state.due_at, tone="result")
 
 
 def _received(case: Case, ruling: Ruling, number: int) -> Step:

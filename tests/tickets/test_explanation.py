@@ -132,12 +132,20 @@ def test_service_time_skips_the_night(cast):
 
 
 @pytest.mark.django_db
+def test_after_closing_on_a_served_holiday_it_is_the_hour_that_does_not_count(cast):
+    # A Sunday of the National Day holiday, on which the desk is open until eight as ever.
+    text = told(register(cast, now=at(10, 4, 20, 19)), "response")
+    assert "10月4日 周日 当天的时间已过，不计" in text
+
+
+@pytest.mark.django_db
 def test_a_pause_says_why_from_when_to_when_and_what_it_cost_in_the_limits_own_unit(cast):
     ticket = walk(cast, Status.IN_PROGRESS, kind=Kind.COMPLAINT, category=None, now=at(3, 4, 10))
     ticket = lifecycle.hold(ticket, by=cast.by("handler"), reason="parts", resume_at=at(3, 6, 9), now=at(3, 4, 16))
     paused = told(ticket)
     assert "暂停中：自 3月4日 周三 16:00 起暂停计时；如果按预计在 3月6日 周五 09:00 恢复" in paused
     assert "将到 3月11日 周三 10:30 到期" in paused
+    assert "，恢复后按暂停的时间顺延" in paused, "a due time that rests is not the last word"
     ticket = lifecycle.resume(ticket, by=cast.by("handler"), now=at(3, 6, 9))
     text = told(ticket)
     # 1:30 on Wednesday, 7:30 on Thursday, 0:30 on Friday.
