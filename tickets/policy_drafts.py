@@ -102,14 +102,16 @@ def draft_of(policy: Policy) -> PolicyVersion | None:
 
 
 @transaction.atomic
-def draft(policy: Policy, *, by: Actor, now: datetime | None = None) -> PolicyVersion:
-    """A copy of the version in force to be edited; the one there is, when there is one already."""
+def draft(
+    policy: Policy, *, source: PolicyVersion | None = None, by: Actor, now: datetime | None = None
+) -> PolicyVersion:
+    """A copy of the version in force, or of an older one, to be edited; the one there is, when there is one already."""
     check_can_edit(by, policy)
     row = Policy.objects.select_for_update().get(pk=policy.pk)
     found = draft_of(row)
     if found is not None:
         return found
-    source = in_force(row)
+    source = source or in_force(row)
     number = row.versions.order_by("-number").values_list("number", flat=True)[0] + 1
     made = PolicyVersion.objects.create(policy=row, number=number, made_at=now or timezone.now())
     write(made, policies.load_limits(source.pk))

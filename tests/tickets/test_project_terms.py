@@ -145,3 +145,23 @@ def test_a_policy_its_project_left_concerns_nobody_elses_requests(as_, cast, sta
     client = as_("manager")
     assert "不需要重算" in text(client.get(reverse("policy-publish", args=[changed.pk])))
     assert client.post(reverse("policy-recompute", args=[changed.pk])).status_code == 409
+
+
+# --- a way back -----------------------------------------------------------------------------------
+def test_an_older_version_is_taken_up_again_as_a_draft(as_, cast, changed):
+    client, address = as_("manager"), reverse("policy-publish", args=[changed.pk])
+    client.post(address, {"made_from": client.get(address).context["mark"], "apply": "new"})
+    page = reverse("policy", args=[changed.pk])
+    assert "用这一版起草" not in text(client.get(page))
+    assert "用这一版起草" in text(client.get(page, {"version": "1"}))
+    draft = reverse("policy-draft", args=[changed.pk])
+    assert client.post(draft, {"from": "9"}).status_code == 404
+    assert client.post(draft, {"from": "1"}).status_code == 302
+    limits = policies.read_limits(policy_drafts.draft_of(changed).pk)
+    assert limits.of("repair", "normal", False)["resolution"].amount == 48 * 60
+
+
+def test_the_list_says_by_what_the_policies_differ(as_, standard):
+    page = text(as_("manager").get(reverse("terms")))
+    for words in ("急修到场 1 小时", "急修到场 30 分钟", "急修到场 15 分钟", "报修办结 72 小时"):
+        assert words in page, words

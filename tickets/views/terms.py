@@ -58,8 +58,12 @@ def overview(request: HttpRequest) -> HttpResponse:
         if viewer.can(MANAGE, project.pk) and words.lower() in f"{project.code} {project.name}".lower()
     ]
     managed.sort(key=lambda pair: pair[0].code)
+    facts = facts_of(newest)
     context = {
-        "policies": [described(viewer, row, usage, newest.get(row.pk), row.pk in drafts) for row in rows],
+        "policies": [
+            described(viewer, row, usage, newest.get(row.pk), row.pk in drafts) | {"facts": facts.get(row.pk)}
+            for row in rows
+        ],
         "projects": managed[:PROJECTS],
         "more": max(len(managed) - PROJECTS, 0),
         "words": words,
@@ -139,12 +143,13 @@ def chosen(published: list[PolicyVersion], number: str) -> PolicyVersion:
 @never_cache
 @require_http_methods(FORM_METHODS)
 def draft(request: HttpRequest, pk: int) -> HttpResponse:
-    """The draft as it stands; a press makes one where there is none."""
+    """The draft as it stands; a press makes one where there is none, of an older version where ``from`` names it."""
     viewer = viewer_of(request)
     row = policy_drafts.seen_policy(viewer, pk)
     policy_drafts.check_can_edit(viewer.actor, row)
     if request.method == "POST":
-        policy_drafts.draft(row, by=viewer.actor)
+        published = list(row.versions.filter(published_at__isnull=False))
+        policy_drafts.draft(row, source=chosen(published, request.POST.get("from", "")), by=viewer.actor)
         return redirect("policy-draft", pk)
     current, version = policy_drafts.standing(row)
     if version is None:
@@ -276,7 +281,9 @@ def copy(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             made = policy_drafts.copy(row, by=viewer.actor, **form.cleaned_data)
-            messages.success(request, _("已复制，可以开始修改"))
+            copied = _("已复制，%(name)s新登记的工单即按这份标准计时，可以开始修改")
+            project = form.cleaned_data["project"]
+            messages.success(request, copied % {"name": project.name} if project else _("已复制，可以开始修改"))
             return redirect("policy", made.pk)
         except (Invalid, Conflict) as refusal:
             form.take(refusal)
@@ -318,19 +325,21 @@ def assigned(request: HttpRequest, project: Project, form: ChooseForm, viewer: V
 
 def telling(rows: list[Policy]) -> list[dict[str, Any]]:
     """Each with the few limits by which people know it."""
-    newest, _drafts = newest_of(rows)
+    facts = facts_of(newest_of(rows)[0])
+    return [{"policy": row, "facts": facts[row.pk]} for row in rows]
+
+
+def facts_of(newest: dict[int, PolicyVersion]) -> dict[int, list[tuple[str, str]]]:
+    """What tells policies apart at a glance, by their ids: ``(which limit, how long)``."""
     of = {version.pk: pk for pk, version in newest.items()}
     limits = Limit.objects.filter(version_id__in=of, is_grave=False, clock__in=[clock for clock, *_rest in TELLING])
     found = {(of[one.version_id], one.clock, one.kind, one.urgency): one for one in limits}
     labels = (_("急修到场"), _("报修办结"), _("投诉答复"))
-    return [
-        {
-            "policy": row,
-            "facts": [
-                (label, limit_words(one.clock, one.amount, one.unit) if one else _("不设时限"))
-                for label, key in zip(labels, TELLING, strict=True)
-                for one in (found.get((row.pk, *key)),)
-            ],
-        }
-        for row in rows
-    ]
+    return {
+        pk: [
+            (label, limit_words(one.clock, one.amount, one.unit) if one else _("不设时限"))
+            for label, key in zip(labels, TELLING, strict=True)
+            for one in (found.get((pk, *key)),)
+        ]
+        for pk in newest
+    }
