@@ -154,6 +154,28 @@ def test_what_the_request_refuses_does_not_keep_the_reader_from_acknowledging(cl
     assert Notice.objects.get().acknowledged_at
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_subject_is_told_before_entries_are_held(client, alarm, monkeypatch):
+    """Who changes the subject holds its row and then touches entries about it: the other way round, each would wait
+    for the other."""
+    entry, held = alarm(), []
+
+    def is_held(*_args):
+        other = connection.copy()
+        try:
+            with other.cursor() as cursor:
+                cursor.execute("SELECT count(*) FROM shimao_service_notice WHERE id = %s", [entry.pk])
+                assert cursor.fetchone() == (1,)
+                cursor.execute("SELECT id FROM shimao_service_notice WHERE id = %s FOR UPDATE SKIP LOCKED", [entry.pk])
+                held.append(cursor.fetchone() is None)
+        finally:
+            other.close()
+
+    monkeypatch.setattr(outbox, "_acknowledged", {"ticket": is_held})
+    client.post(f"/inbox/{entry.pk}/acknowledge/")
+    assert held == [False]
+
+
 def test_one_taken_back_is_gone_from_every_page(alarm, me):
     alarm()
     outbox.withdraw(about="ticket:81", from_inbox=True)
