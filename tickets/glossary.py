@@ -7,6 +7,7 @@ from typing import Any
 from shimao_service.models import Origin, OutletKind
 from staff.models import Absence, Project
 from staff.permissions import Permission
+from tickets import urgency_words
 from tickets.models import Occupancy, Urge
 from tickets.statuses import (
     GRADES,
@@ -57,6 +58,14 @@ GROUPS: tuple[tuple[str, Any], ...] = (
 )
 
 
+# Said above the table of words.
+URGENCY_RULE = """\
+The words of a request raise it by themselves, whatever its kind but praise; to `critical` also 燃气, 煤气 or 天然气
+with 味, 泄 or 漏 close by. In complaints, questions and suggestions a clause with a word of the row `not now` counts
+only with one of the row `now`, and 爆了 and 关不住 not at all. At the counter a person may say otherwise, afterwards
+the supervisor."""
+
+
 def tables() -> str:
     """Every choice of the code with its Chinese word, a table a group."""
     parts = []
@@ -65,7 +74,18 @@ def tables() -> str:
         parts.append(f"### {title}\n\n| code | on screen |\n|---|---|\n{rows}\n")
     grades = "\n".join(f"| `{grade}` | {words} |" for grade, words in GRADES.items())
     parts.append(f"### Grades (满意度)\n\n| code | on screen |\n|---|---|\n{grades}\n")
+    parts.append(urgency_table())
     return "\n".join(parts)
+
+
+def urgency_table() -> str:
+    """Which words raise a request by themselves."""
+    rows = (
+        (Urgency.CRITICAL, urgency_words.CRITICAL_WORDS), (Urgency.URGENT, urgency_words.URGENT_WORDS),
+        ("not now", urgency_words.NOT_NOW), ("now", urgency_words.NOW),
+    )  # fmt: skip
+    lines = "\n".join(f"| `{name}` | {'、'.join(words)} |" for name, words in rows)
+    return f"### Words that hurry (紧急用语)\n\n{URGENCY_RULE}\n\n| raises to | words |\n|---|---|\n{lines}\n"
 
 
 def rewrite(text: str) -> str:

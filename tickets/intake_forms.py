@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from shimao_service import phones
-from shimao_service.exceptions import Invalid, Refusal
+from shimao_service.exceptions import Invalid
+from shimao_service.forms import RefusableForm, WordsField
 from staff.access import Viewer
 from staff.models import Department, Employee, Project
 from staff.permissions import Permission
@@ -21,7 +22,7 @@ from tickets.desk import Action, Reception
 from tickets.forms.base import MomentInput, moment_field
 from tickets.lifecycle.intake import Intake
 from tickets.models import Building, Category, Ticket, Unit
-from tickets.report_forms import PicturesField, WordsField, renewed
+from tickets.report_forms import PicturesField, renewed
 from tickets.statuses import AUTHORITIES, GRADES, Kind, Level, Mood, Source, Urgency
 
 KINDS = (Kind.CONSULTATION, Kind.COMPLAINT, Kind.REPAIR, Kind.SUGGESTION, Kind.PRAISE)
@@ -29,11 +30,6 @@ SOURCES = (
     Source.COUNTER, Source.PHONE, Source.WECHAT, Source.VISIT, Source.HOTLINE_12345, Source.GOVERNMENT,
     Source.HEAD_OFFICE, Source.COMMITTEE, Source.PATROL,
 )  # fmt: skip
-# What a verb calls a field, and where the page shows it.
-SHOWN_AT = {
-    "unit": "find", "owner": "find", "building": "find", "project": "project", "category": "category_find",
-    "subjects": "subjects_find", "handler": "handler_find",
-}  # fmt: skip
 SEPARATORS = re.compile(r"[、，,;；\s]+")
 
 
@@ -58,7 +54,12 @@ class IdsField(forms.Field):
         return [str(item) for item in value or [] if item]
 
 
-class IntakeForm(forms.Form):
+class IntakeForm(RefusableForm):
+    renamed = {
+        "unit": "find", "owner": "find", "building": "find", "category": "category_find", "subjects": "subjects_find",
+        "handler": "handler_find",
+    }  # fmt: skip
+
     key = forms.CharField(required=False, widget=forms.HiddenInput)
     find = WordsField(label=gettext_lazy("业主"), required=False, max_length=60)
     who = forms.CharField(
@@ -306,7 +307,7 @@ class IntakeForm(forms.Form):
         building: Building | None = caller.building if caller else None
         if anonymous and unit is not None:
             building, unit = unit.building, None  # the flat would tell who it was
-        hurry = values["urgency"] if values["kind"] == Kind.REPAIR else ""
+        hurry = values["urgency"] if values["kind"] != Kind.PRAISE else ""
         urgency = hurry or suggestions.urgency_of(values["description"], values["kind"], category)
         return Intake(
             project=project,
@@ -341,12 +342,6 @@ class IntakeForm(forms.Form):
         payers = self.caller.payers if self.caller else []
         picked = self.cleaned_data["payer"]
         return next((owner for owner in payers if str(owner.pk) == picked), payers[0] if payers else None)
-
-    def take(self, refusal: Refusal) -> None:
-        """Show a refusal of the verbs at its field."""
-        for name, errors in (refusal.fields or {"": [str(refusal.detail)]}).items():
-            name = SHOWN_AT.get(name, name)
-            self.add_error(name if name in self.fields else None, errors)
 
     def renew_key(self) -> None:
         """The next press is another request."""

@@ -14,42 +14,11 @@ from shimao_service.looks import moment_words
 from staff.access import Viewer
 from staff.models import Project
 from staff.names import initials, pinyin
-from tickets import deadlines, policies
+from tickets import deadlines, policies, urgency_words
 from tickets.models import Building, Category, Ticket, Unit
 from tickets.promises import promised
 from tickets.statuses import BEFORE_COMPLETED, URGENCY_RANK, ClockName, Kind, Status, Urgency
 
-# Words that cannot wait, whatever the category (fire, people trapped, gas; burst pipe, back-flow).
-CRITICAL_WORDS = (
-    "着火",
-    "起火",
-    "火灾",
-    "失火",
-    "冒烟",
-    "困人",
-    "被困",
-    "关在电梯",
-    "燃气泄漏",
-    "煤气泄漏",
-    "煤气味",
-    "燃气味",
-    "触电",
-)
-URGENT_WORDS = (
-    "爆管",
-    "水管爆",
-    "管爆",
-    "爆裂",
-    "爆了",
-    "喷水",
-    "倒灌",
-    "漫水",
-    "水漫",
-    "淹",
-    "关不住",
-    "全屋没电",
-    "冒火花",
-)
 # Public works whose failure reaches every flat of a building.
 UTILITIES = ("电梯", "供配电照明", "给排水水泵", "给排水", "电气", "消防", "暖通空调")
 
@@ -99,16 +68,9 @@ def leaves(kind: str = "", project_kind: str = "") -> list[Category]:
 
 
 def urgency_of(text: str, kind: str, category: Category | None = None) -> str:
-    """The graver of what the words say and what the category starts with. Only repairs hurry by their words."""
+    """The graver of what the words say and what the category starts with."""
     found = Urgency(category.urgency) if category else Urgency.NORMAL
-    if kind == Kind.REPAIR:
-        told = Urgency.NORMAL
-        if any(word in text for word in CRITICAL_WORDS):
-            told = Urgency.CRITICAL
-        elif any(word in text for word in URGENT_WORDS):
-            told = Urgency.URGENT
-        found = max(found, told, key=lambda urgency: URGENCY_RANK[urgency])
-    return found.value
+    return max(found, urgency_words.told(text, kind), key=lambda urgency: URGENCY_RANK[urgency]).value
 
 
 def promise(facts: deadlines.Facts, project: Project | None) -> str:

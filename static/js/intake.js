@@ -84,9 +84,19 @@ function show({ categories, urgency, promise }) {
   if (!decided.urgency) {
     form().querySelectorAll("[name=urgency]").forEach((radio) => { radio.checked = radio.value === urgency; });
   }
+  hurry(urgency);
   const words = form().querySelector("[data-promise]");
   if (words && words.textContent !== promise) words.textContent = promise;
   card();
+}
+
+// How urgent a repair is, is always asked; of the other kinds where the words sound like it. What is not shown is not
+// sent: then the server goes by the words themselves.
+function hurry(urgency) {
+  const kind = form().querySelector("[name=kind]:checked")?.value;
+  const asked = kind === "repair" || (kind !== "praise" && (urgency !== "normal" || decided.urgency));
+  form().toggleAttribute("data-hurry", asked);
+  form().querySelectorAll("[name=urgency]").forEach((radio) => { radio.disabled = !asked; });
 }
 
 function put(category) {

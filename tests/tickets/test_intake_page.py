@@ -64,6 +64,12 @@ def test_one_press_registers_and_dispatches_to_the_category_s_department(cast, s
     assert (ticket.source, ticket.urgency, ticket.first_receiver) == ("phone", "urgent", cast.frontdesk)
 
 
+@pytest.mark.parametrize(("chosen", "urgency"), [(None, "critical"), ("urgent", "urgent"), ("normal", "normal")])
+def test_the_words_of_a_complaint_raise_it_unless_the_desk_knows_better(send, chosen, urgency):
+    send(kind=Kind.COMPLAINT.value, category=None, description="电梯困人没人管", urgency=chosen, press="register")
+    assert made().urgency == urgency
+
+
 def test_registering_only_leaves_it_at_the_desk(send):
     send(press="register")
     assert made().status == Status.REGISTERED

@@ -474,6 +474,9 @@ def test_a_night_receipt_says_the_morning_and_an_urgent_one_does_not(form):
     ("厨房水管爆了，总阀拧不动", "repair", "urgent"),
     ("水龙头滴水", "repair", "normal"),
     ("电梯关门太快，怕被困", "suggestion", "normal"),
+    ("电梯里被困了，对讲没人应", "complaint", "critical"),
+    ("闻到煤气味找谁", "consultation", "critical"),
+    ("水龙头滴水，上次没修好", "complaint", "normal"),
 ])  # fmt: skip
 def test_an_owners_own_words_say_how_urgent_it_is(form, words, kind, urgency):
     form.send(description=words, kind=kind)

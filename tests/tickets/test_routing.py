@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from tickets import lifecycle, promises, reminders
 from tickets.lifecycle.intake import Intake
 from tickets.models import Event
 from tickets.statuses import Kind, Status, Urgency, Verb
+from tickets.web_reports import WebReport, submit
 
 pytestmark = pytest.mark.django_db
 
@@ -175,3 +177,16 @@ def test_a_company_wide_role_that_dispatches_is_power_enough(cast, on_duty):
     role.save()
     RoleGrant.objects.create(employee=cast.duty, role=role)
     assert told(from_the_web(cast, now=NIGHT)) == {(cast.duty.user_id, False)}
+
+
+def test_an_owner_in_danger_is_heard_at_night_whatever_kind_was_picked(cast, on_duty):
+    """A complaint that somebody is trapped wakes whom a repair would; of an old story it wakes nobody."""
+    for text, woken in (("电梯困人，没人管", True), ("上个月电梯困人，没人管", False)):
+        report = WebReport(cast.project, "complaint", text, key=str(uuid.uuid4()), room="3-2-1502", phone="13812345678")
+        ticket = submit(report, pictures=[], address="127.0.0.1", now=NIGHT)
+        people = {cast.duty.user_id: woken}
+        if woken:
+            people |= {one.user_id: True for one in (cast.guard, cast.supervisor, cast.manager)}
+        assert dict(told(ticket)) == people
+        said = promises.answer_words(ticket, ticket.clocks.all(), NIGHT)
+        assert said == ("最晚今天 23:02 有人接手。" if woken else "现在是非服务时间，最晚明天 09:00 有人接手。")
