@@ -6,6 +6,7 @@ Seen by whoever keeps terms anywhere; changed by whoever keeps those of every pr
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
 
@@ -200,12 +201,13 @@ def draft_page(request: HttpRequest, calendar: WorkCalendar, **bound: Any) -> Ht
         "day_form": DayForm(initial={"edits": row.edits}),
         "publish_form": PublishForm(initial={"edits": row.edits}, can_recompute=bool(calendars.change and base)),
     } | bound
+    mine = [each for each in context["days"].values() if each.origin == Origin.OWN]
     context |= forms | {
         "year_url": reverse("calendar-draft", args=[calendar.pk]),
         "edits": row.edits,
         "base": base,
         "changes": changes_of(base, context) if base else [],
-        "own": calendar_words.own_days(each for each in context["days"].values() if each.origin == Origin.OWN),
+        "own": calendar_words.own_days(context["read"], mine),
         "untaken": calendar_drafts.untaken_years(row),
     }
     return render(request, "shimao_service/calendars/draft.html", context, status=status_of(*bound.values()))
@@ -253,9 +255,10 @@ def write_week(request: HttpRequest, pk: int) -> HttpResponse:
     return refused or to_draft(pk, "week")
 
 
-def to_draft(pk: int, part: str) -> HttpResponse:
-    """Back to the draft, where one was on its long page."""
-    return redirect(f"{reverse('calendar-draft', args=[pk])}#{part}")
+def to_draft(pk: int, part: str, day: date | None = None) -> HttpResponse:
+    """Back to the draft, where one was on its long page, with the year of ``day``."""
+    year = f"?year={day.year}" if day else ""
+    return redirect(f"{reverse('calendar-draft', args=[pk])}{year}#{part}")
 
 
 @require_POST
@@ -267,7 +270,7 @@ def write_days(request: HttpRequest, pk: int) -> HttpResponse:
     )
     if refused is None:
         messages.success(request, _("日期已保存到草稿。"))
-    return refused or to_draft(pk, "days")
+    return refused or to_draft(pk, "days", form.cleaned_data["date"])
 
 
 @require_POST
@@ -295,7 +298,7 @@ def simple(
     more = {name: value for name, value in form.cleaned_data.items() if name != "edits"}
     verb(calendar, form.cleaned_data["edits"], **more)
     messages.success(request, said)
-    return to_draft(pk, part)
+    return to_draft(pk, part, more.get("day"))
 
 
 @require_POST

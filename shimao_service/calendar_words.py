@@ -80,6 +80,8 @@ class OwnDays:
     first: CalendarDay
     last: CalendarDay
     days: list[CalendarDay]
+    # Whether they are worked or not as their weekdays are, and only the hours differ.
+    is_only_hours: bool
 
     @property
     def name(self) -> str:
@@ -90,10 +92,6 @@ class OwnDays:
         return all(day.is_off for day in self.days)
 
     @property
-    def is_mixed(self) -> bool:
-        return not self.is_off and any(day.is_off for day in self.days)
-
-    @property
     def is_unserved(self) -> bool:
         return self.first.is_unserved
 
@@ -102,7 +100,7 @@ class OwnDays:
 LONGEST_GAP = 10 * ONE_DAY
 
 
-def own_days(rows: Iterable[CalendarDay]) -> list[OwnDays]:
+def own_days(calendar: Calendar, rows: Iterable[CalendarDay]) -> list[OwnDays]:
     found: list[OwnDays] = []
     for row in sorted(rows, key=lambda each: each.date):
         last = found[-1] if found else None
@@ -110,8 +108,9 @@ def own_days(rows: Iterable[CalendarDay]) -> list[OwnDays]:
         if last and alike and row.date - last.last.date <= LONGEST_GAP:
             last.last = row
             last.days.append(row)
+            last.is_only_hours &= _only_hours(calendar, row)
         else:
-            found.append(OwnDays(row, row, [row]))
+            found.append(OwnDays(row, row, [row], _only_hours(calendar, row)))
     return found
 
 

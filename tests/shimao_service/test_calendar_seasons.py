@@ -122,12 +122,21 @@ def test_taking_days_back_leaves_official_ones_between_them(draft):
 
 def test_days_of_one_name_far_apart_are_two_lines():
     rows = [CalendarDay(date=date(2027, month, 1), name="盘点", is_off=False, origin=Origin.OWN) for month in (1, 2)]
-    assert len(calendar_words.own_days(rows)) == 2
+    assert len(calendar_words.own_days(calendars.default_calendar(2026, 2027), rows)) == 2
+
+
+def test_only_what_keeps_its_days_is_called_hours_only(draft, as_):
+    client = as_("director")
+    client.post(url("calendar-days", draft), season())
+    assert "只改时间</span>" in text(client.get(url("calendar-draft", draft)))
+    worked = {"edits": "1", "kind": "worked", "name": "夏令时间", "date": "2027-07-03"}
+    client.post(url("calendar-days", draft), worked)
+    assert "只改时间</span>" not in text(client.get(url("calendar-draft", draft)))
 
 
 def test_after_saving_one_is_where_one_was_on_the_page(draft, as_):
     client = as_("director")
-    assert client.post(url("calendar-days", draft), season()).url.endswith("/draft/#days")
+    assert client.post(url("calendar-days", draft), season()).url.endswith("/draft/?year=2027#days")
 
 
 # --- back to an older version ---------------------------------------------------------------------
