@@ -165,3 +165,16 @@ def test_the_list_says_by_what_the_policies_differ(as_, standard):
     page = text(as_("manager").get(reverse("terms")))
     for words in ("急修到场 1 小时", "急修到场 30 分钟", "急修到场 15 分钟", "报修办结 72 小时"):
         assert words in page, words
+
+
+def test_a_preview_of_nothing_says_so_and_asks_for_no_confirmation(as_, cast, standard):
+    client, premium = as_("manager"), Policy.objects.get(code="premium")
+    client.post(address_of(cast.project), {"policy": premium.pk, "apply": "open"})
+    change = TermsChange.objects.get()
+    assert f"未办结工单的时限重算（{cast.project.name}" in text(client.get(reverse("terms")))
+    terms_changes.work(change.pk)
+    page = text(client.get(reverse("terms-change", args=[change.pk])))
+    assert "没有需要重算的工单" in page
+    assert "确认重算" not in page
+    client.post(reverse("terms-change-abandon", args=[change.pk]))
+    assert "返回时限标准" in text(client.get(reverse("terms-change", args=[change.pk])))
