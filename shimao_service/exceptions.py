@@ -11,6 +11,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -111,7 +112,10 @@ class RefusalMiddleware:
         # A null byte means nothing to anybody and is what Postgres cannot store: searches go without it.
         if "%00" in (asked := request.META.get("QUERY_STRING", "")):
             request.META["QUERY_STRING"] = asked.replace("%00", "")
-        return self.get_response(request)
+        response = self.get_response(request)
+        if settings.DEBUG and response.status_code == 404 and request.resolver_match is None:
+            return render(request, "404.html", status=404)
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponse], args: tuple, kwargs: dict

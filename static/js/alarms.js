@@ -57,13 +57,14 @@ async function look() {
   try {
     const answer = await fetch(slot.dataset.alarms, { headers: { "HX-Request": "true" }, credentials: "same-origin", cache: "no-store" });
     if (answer.redirected) {
+      if (!ended) toast(say("alarmsSignIn"), "overdue");
       ended = true;
-      toast(say("alarmsSignIn"), "overdue");
       return;
     }
     if (!answer.ok) throw new Error(answer.status);
     take(await answer.text());
     failures = 0;
+    ended = false;
   } catch {
     failures += 1;
     if (failures === LOST_AFTER) toast(say("alarmsLost"), "overdue");
@@ -106,11 +107,11 @@ if (slot) {
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
     document.title = title;
-    if (!ended) look();
+    look(); // also after the sign-in had ended: there may be another by now
   });
-  window.addEventListener("pageshow", (event) => event.persisted && !ended && look());
+  window.addEventListener("pageshow", (event) => event.persisted && look());
   window.addEventListener("resize", measure);
-  if (tabs) tabs.onmessage = (event) => event.data !== slot.dataset.mark && !ended && look();
+  if (tabs) tabs.onmessage = (event) => event.data !== slot.dataset.mark && look();
   tabs?.postMessage(slot.dataset.mark);
   measure();
   timer = setTimeout(look, EVERY);

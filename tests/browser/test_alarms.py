@@ -78,8 +78,11 @@ def test_a_page_left_open_shows_a_new_one_by_itself_and_keeps_what_was_typed(cas
     assert first.acknowledged_at
 
 
-def test_pressed_in_one_tab_it_goes_in_the_other(cast, let_in):
+def test_pressed_in_one_tab_it_goes_in_the_other_at_once_and_soon_from_the_phone(cast, let_in):
     entry = alarm(cast, "特急：3号楼起火")
+    phone = let_in(PHONE)
+    phone.goto(reverse("me"))
+    phone.wait_for_selector(LINE)
     page = let_in(DESK)
     page.goto(reverse("inbox"))
     other = page.context.new_page()
@@ -89,6 +92,8 @@ def test_pressed_in_one_tab_it_goes_in_the_other(cast, let_in):
     page.click(f"#alarm-{entry.pk} button")
     other.wait_for_selector(LINE, state="detached")
     page.wait_for_selector(LINE, state="detached")
+    pass_half_a_minute(phone)
+    phone.wait_for_selector(LINE, state="detached")
 
 
 def test_a_double_click_acknowledges_one_and_not_the_next_that_comes_up(cast, let_in):

@@ -227,6 +227,15 @@ def test_the_page_of_a_form_too_old_has_it_too(me, alarm):
     assert button(entry) in text(answer)
 
 
+def test_an_address_that_leads_nowhere_has_it_in_the_demo_too(client, settings, alarm):
+    settings.DEBUG = True
+    entry = alarm()
+    answer = client.get("/nowhere/")
+    assert answer.status_code == 404
+    assert button(entry) in text(answer)
+    assert client.get("/me").status_code == 301, "a forgotten slash is still put right"
+
+
 def test_a_database_that_is_away_is_not_asked_for_it(refusing, alarm):
     alarm()
     with CaptureQueriesContext(connection) as made:
