@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -16,7 +17,7 @@ from shimao_service.exceptions import Conflict, Invalid, NotSeen, Refusal
 from staff.access import Viewer
 from staff.models import Project
 from staff.powers import everywhere
-from tickets import policies, policy_drafts, terms_changes
+from tickets import limit_checks, policies, policy_drafts, terms_changes
 from tickets.forms.terms import ChooseForm, CopyForm, LimitsForm, PublishForm
 from tickets.limit_words import COLUMNS, differences, fingerprint, limit_words, tables
 from tickets.models import Limit, Policy, PolicyVersion, TermsChange, Ticket
@@ -25,6 +26,8 @@ from tickets.statuses import Kind
 
 FORM_METHODS = ["GET", "HEAD", "POST"]
 PROJECTS = 100
+# Who uses the default is of no interest on another policy's page.
+NO_POLICY = -1
 # What tells policies apart at a glance: clock, kind and urgency.
 TELLING = (("on_site", "repair", "urgent"), ("resolution", "repair", "normal"), ("answer", "complaint", "normal"))
 
@@ -110,7 +113,7 @@ def policy(request: HttpRequest, pk: int) -> HttpResponse:
     shown = chosen(published, request.GET.get("version", ""))
     before = next((version for version in published if version.number < shown.number), None)
     limits = policies.load_limits(shown.pk)
-    users = policy_drafts.usage().get(row.pk, [])
+    users = policy_drafts.usage(row.pk if row.is_default else NO_POLICY).get(row.pk, [])
     in_its_project = row.project in users if row.project else False
     may_differ = in_its_project or len(published) > 1
     older = terms_changes.scope(takeover(row, published[0], in_its_project)).count() if may_differ else 0
@@ -121,6 +124,7 @@ def policy(request: HttpRequest, pk: int) -> HttpResponse:
         "versions": published,
         "draft": next((version for version in versions if not version.published_at), None),
         "tables": tables(limits, row.code),
+        "oddities": limit_checks.for_page(limits, users, timezone.now()) if shown == published[0] else [],
         "changes": differences(policies.load_limits(before.pk), limits) if before else [],
         "can_edit": policy_drafts.may_edit(viewer, row, users),
         "older": older,
@@ -161,6 +165,7 @@ def draft(request: HttpRequest, pk: int) -> HttpResponse:
         "version": version,
         "current": current,
         "tables": tables(limits, row.code, before),
+        "oddities": limit_checks.for_page(limits, [row.project] if row.project else [], timezone.now()),
         "changes": differences(before, limits),
     }
     return render(request, "tickets/terms/draft.html", context)
