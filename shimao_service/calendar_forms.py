@@ -12,7 +12,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
-from shimao_service.exceptions import Refusal
+from shimao_service.forms import RefusableForm
 from shimao_service.models import WorkCalendar
 from shimao_service.official_days import FIRST_YEAR, LARGEST_FILE, LAST_YEAR
 from shimao_service.working_time import DAY_MINUTES, HOLIDAY, Calendar, Spans
@@ -70,18 +70,7 @@ class SpansField(forms.CharField):
         return read_spans(super().clean(value))
 
 
-class CalendarFormBase(forms.Form):
-    """Takes what a verb refuses beside the field it is about."""
-
-    def take(self, refusal: Refusal) -> None:
-        placed = [name for name in refusal.fields if name in self.fields]
-        for name in placed:
-            self.add_error(name, refusal.fields[name])
-        if not placed:
-            self.add_error(None, str(refusal.detail))
-
-
-class NewCalendarForm(CalendarFormBase, forms.ModelForm):
+class NewCalendarForm(RefusableForm, forms.ModelForm):
     class Meta:
         model = WorkCalendar
         fields = ["name", "code", "timezone"]
@@ -102,7 +91,7 @@ class NewCalendarForm(CalendarFormBase, forms.ModelForm):
         return name
 
 
-class DraftForm(CalendarFormBase):
+class DraftForm(RefusableForm):
     """Every form of a draft carries how often the draft had been changed when the page was made."""
 
     edits = forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
@@ -225,7 +214,7 @@ class PublishForm(DraftForm):
         return self.cleaned_data.get("scope") == self.OPEN
 
 
-class YearFileForm(CalendarFormBase):
+class YearFileForm(RefusableForm):
     file = forms.FileField(
         label=_l("holiday-cn 年度文件"),
         help_text=_l("holiday-cn 项目发布的 JSON 文件，例如 2027.json。"),
@@ -241,7 +230,7 @@ class YearFileForm(CalendarFormBase):
         return file.read()
 
 
-class AcceptYearForm(CalendarFormBase):
+class AcceptYearForm(RefusableForm):
     """The file that was looked at, sent along with the yes."""
 
     content = forms.CharField(max_length=LARGEST_FILE, widget=forms.HiddenInput)

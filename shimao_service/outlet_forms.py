@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
 from shimao_service import outlets, robots, webhooks
-from shimao_service.exceptions import Refusal
+from shimao_service.forms import RefusableForm
 from shimao_service.models import Outlet, OutletKind
 from shimao_service.outlets import Reach
 
@@ -26,7 +26,7 @@ PLACEHOLDERS = {
 TYPED = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
 
 
-class OutletForm(forms.Form):
+class OutletForm(RefusableForm):
     """For a new outlet of ``kind``, or for changing ``outlet``, whose address and secret stay when left empty."""
 
     name = forms.CharField(label=_l("名称"), max_length=40, help_text=_l("如“滨江花园客服群”，出现在发送记录里。"))
@@ -126,9 +126,3 @@ class OutletForm(forms.Form):
         if reason:
             about_secret = secret and "secret" in self.fields and not robots.refusal_of(self.kind, address)
             self.add_error("secret" if about_secret else "address", reason)
-
-    def take(self, refusal: Refusal) -> None:
-        for name, words in refusal.fields.items():
-            self.add_error(name if name in self.fields else None, words)
-        if not refusal.fields:
-            self.add_error(None, str(refusal.detail))

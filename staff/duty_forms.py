@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
 from shimao_service.exceptions import Invalid
+from shimao_service.forms import RefusableForm
 from staff import absences
 from staff.access import Viewer
 from staff.duty_table import candidates
-from staff.forms import RefusableForm
 from staff.models import Absence, Employee, Project, Weekday
 
 MOMENT = "%Y-%m-%dT%H:%M"

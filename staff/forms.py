@@ -11,23 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
 from shimao_service import phones
-from shimao_service.exceptions import Invalid, Refusal
+from shimao_service.exceptions import Invalid
+from shimao_service.forms import RefusableForm
 from shimao_service.models import WorkCalendar
 from staff.models import Clause, Department, Employee, Project, RegulationVersion, Role
 from staff.permissions import Permission as P
 
 DATE = {"type": "date"}
-
-
-class RefusableForm(forms.Form):
-    """Takes what a verb refuses beside the field it is about."""
-
-    def take(self, refusal: Refusal) -> None:
-        placed = [name for name in refusal.fields if name in self.fields]
-        for name in placed:
-            self.add_error(name, refusal.fields[name])
-        if not placed:
-            self.add_error(None, str(refusal.detail))
 
 
 class DateField(forms.DateField):

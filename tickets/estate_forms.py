@@ -8,14 +8,13 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from shimao_service.exceptions import Refusal
+from shimao_service.forms import RefusableForm, WordsField
 from staff.access import Viewer
 from staff.models import Employee, Project
 from staff.permissions import Permission
 from tickets import lookup
 from tickets.models import Occupancy, Unit
 from tickets.owners import Person
-from tickets.report_forms import WordsField
 
 
 class DayInput(forms.DateInput):
@@ -25,14 +24,7 @@ class DayInput(forms.DateInput):
         super().__init__(format="%Y-%m-%d")
 
 
-class RefusalForm(forms.Form):
-    def take(self, refusal: Refusal) -> None:
-        """Show what a verb refused at its field."""
-        for name, errors in (refusal.fields or {"": [str(refusal.detail)]}).items():
-            self.add_error(name if name in self.fields else None, errors)
-
-
-class PersonForm(RefusalForm):
+class PersonForm(RefusableForm):
     """On editing, what is on file stays masked; an empty field leaves it as it is."""
 
     name = WordsField(
@@ -75,7 +67,7 @@ class AmendForm(PersonForm):
         return Person(**values)
 
 
-class PlaceForm(RefusalForm):
+class PlaceForm(RefusableForm):
     """A unit as people say it, and since when they live there as what."""
 
     unit = WordsField(
@@ -114,7 +106,7 @@ class NewOwnerForm(PersonForm, PlaceForm):
     field_order = ("unit", "relation", "name", "phone", "phone_alt", "email", "since", "note")
 
 
-class MoveOutForm(RefusalForm):
+class MoveOutForm(RefusableForm):
     until = forms.DateField(
         label=gettext_lazy("最后一天"),
         widget=DayInput(),
@@ -126,7 +118,7 @@ class MoveOutForm(RefusalForm):
     )
 
 
-class BuildingForm(RefusalForm):
+class BuildingForm(RefusableForm):
     project = forms.ModelChoiceField(Project.objects.none(), label=gettext_lazy("项目"), empty_label=None)
     code = WordsField(label=gettext_lazy("楼栋号"), max_length=10, help_text=gettext_lazy("房号里的那一段，例如 3"))
     name = WordsField(label=gettext_lazy("名称"), max_length=40, help_text=gettext_lazy("例如 3号楼"))
@@ -144,7 +136,7 @@ class BuildingForm(RefusalForm):
         field.queryset = Project.objects.filter(viewer.scope(Permission.ESTATE_MANAGE, "pk"), is_active=True)
 
 
-class UnitForm(RefusalForm):
+class UnitForm(RefusableForm):
     entrance = WordsField(label=gettext_lazy("单元"), max_length=10, required=False)
     room = WordsField(label=gettext_lazy("房号"), max_length=12)
     floor = forms.IntegerField(label=gettext_lazy("楼层"), required=False, min_value=-9, max_value=200)

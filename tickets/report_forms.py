@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from shimao_service import phones
 from shimao_service.exceptions import Invalid
+from shimao_service.forms import RefusableForm, WordsField
 from staff.models import Project
 from tickets.statuses import GRADES, Kind
 
@@ -29,15 +30,6 @@ def renewed(data: Mapping[str, Any], **values: str) -> QueryDict:
     return copy
 
 
-class WordsField(forms.CharField):
-    """Text as people and their phones send it: without null bytes, a line break being one character."""
-
-    def to_python(self, value: Any) -> str:
-        text = str(value or "").replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
-        # Half of a pair, as a cut emoji leaves it, cannot be stored.
-        return super().to_python(text.encode("utf-8", "ignore").decode("utf-8")) or ""
-
-
 class PicturesInput(forms.ClearableFileInput):
     allow_multiple_selected = True
 
@@ -51,11 +43,13 @@ class PicturesField(forms.FileField):
         return [file for file in data or [] if file]
 
 
-class ReportForm(forms.Form):
+class ReportForm(RefusableForm):
     """Four fields: which kind, where, what, and a phone; a complaint may come without the phone.
 
     A room is asked for repairs; elsewhere it helps, and an anonymous complaint may do without.
     """
+
+    renamed = {"contact_phone": "phone", "contact_name": "name", "place": "room", "subjects": "employee"}
 
     project = forms.ModelChoiceField(
         Project.objects.none(),
@@ -165,7 +159,7 @@ class ReportForm(forms.Form):
         self.data = renewed(self.data, key=str(uuid.uuid4()))
 
 
-class RateForm(forms.Form):
+class RateForm(RefusableForm):
     grade = forms.TypedChoiceField(
         choices=[(grade, words) for grade, words in GRADES.items()],
         coerce=int,
@@ -180,14 +174,14 @@ class RateForm(forms.Form):
     round = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
 
-class SupplementForm(forms.Form):
+class SupplementForm(RefusableForm):
     note = WordsField(
         label=gettext_lazy("补充说明"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
     )
     pictures = PicturesField(label=gettext_lazy("图片"), required=False)
 
 
-class UrgeForm(forms.Form):
+class UrgeForm(RefusableForm):
     """Words are optional: the tap says it all."""
 
     note = WordsField(
@@ -199,7 +193,7 @@ class UrgeForm(forms.Form):
         super().__init__(*args, **{"auto_id": "urge_%s"} | kwargs)
 
 
-class ReasonForm(forms.Form):
+class ReasonForm(RefusableForm):
     """Why it is withdrawn; no reason is needed to want nothing any more."""
 
     reason = WordsField(

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from shimao_service.exceptions import Refusal
+from shimao_service.forms import RefusableForm, WordsField
 from staff.access import Viewer
 from tickets.models import Event, Ticket
 from tickets.pictures import Picture
@@ -33,13 +33,6 @@ class MomentInput(forms.DateTimeInput):
 
     def __init__(self, **kwargs: Any):
         super().__init__(format=LOCAL, attrs={"step": "60"}, **kwargs)
-
-
-class WordsField(forms.CharField):
-    """Typed words with one kind of line end, so that what was not changed compares equal."""
-
-    def to_python(self, value: Any) -> str:
-        return (super().to_python(value) or "").replace("\r\n", "\n")
 
 
 def moment_field(
@@ -101,7 +94,7 @@ def pictures_field(label: StrOrPromise) -> forms.Field:
     return forms.Field(label=label, required=False, widget=forms.FileInput)
 
 
-class MoveForm(forms.Form):
+class MoveForm(RefusableForm):
     """One move. ``says`` names the field whose words tell one submission from another; ``done`` is the toast."""
 
     verb: ClassVar[Verb]
@@ -114,8 +107,6 @@ class MoveForm(forms.Form):
     at_once: ClassVar[bool] = False
     # Two forms may stand on one page; the lookup component makes its own ids and wants the plain ones.
     ids: ClassVar[str] = "id_{verb}_%s"
-    # What the verb calls a field, and what the form calls it.
-    renamed: ClassVar[dict[str, str]] = {}
 
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
@@ -150,15 +141,6 @@ class MoveForm(forms.Form):
         return []
 
     # --- refusals -------------------------------------------------------------------------------
-    def take(self, refusal: Refusal) -> None:
-        """Show a refusal beside the fields it is about."""
-        for name, messages in refusal.fields.items():
-            own = self.renamed.get(name, name)
-            for message in messages:
-                self.add_error(own if own in self.fields else None, message)
-        if not refusal.fields:
-            self.add_error(None, str(refusal.detail))
-
     def renew(self, ticket: Ticket) -> None:
         """Let the next press be made from the request as it is now; what was typed stays."""
         self.ticket = ticket

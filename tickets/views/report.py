@@ -51,8 +51,6 @@ def report(request: HttpRequest, qr: str = "") -> HttpResponse:
 
 # The cookie by which this browser knows for an hour what it sent last.
 SENT = "report_sent"
-# What the domain calls a field, and the form.
-CALLED = {"contact_phone": "phone", "contact_name": "name", "place": "room", "subjects": "employee"}
 
 
 def send(request: HttpRequest, form: ReportForm) -> HttpResponse:
@@ -67,9 +65,7 @@ def send(request: HttpRequest, form: ReportForm) -> HttpResponse:
     except floods.Flood as flood:
         return page(request, form, status=429, flood=flood)
     except Invalid as refusal:
-        for name, errors in (refusal.fields or {"": [str(refusal.detail)]}).items():
-            name = CALLED.get(name, name)
-            form.add_error(name if name in form.fields else None, errors)
+        form.take(refusal)
         return page(request, form, status=400)
     except Conflict:
         form.renew_key()

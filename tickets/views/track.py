@@ -24,6 +24,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from shimao_service.actors import Actor, ActorKind
 from shimao_service.exceptions import Conflict, Forbidden, IllegalMove, Invalid, Refusal
+from shimao_service.forms import RefusableForm
 from tickets import lifecycle, links, permissions, pictures, story, tracking
 from tickets.models import Ticket
 from tickets.report_forms import RateForm, ReasonForm, ReopenForm, SupplementForm, UrgeForm, renewed
@@ -100,7 +101,7 @@ def lost(typed: dict[str, forms.Form] | None) -> str:
 Act = Callable[[HttpRequest, Ticket, Any], str]
 
 
-def action(verb: Verb, name: str, make: Callable[[HttpRequest, Ticket], forms.Form]) -> Callable[[Act], View]:
+def action(verb: Verb, name: str, make: Callable[[HttpRequest, Ticket], RefusableForm]) -> Callable[[Act], View]:
     """A POST that does one thing and returns to the progress; refused, it shows the page with what was typed."""
 
     def decorate(act: Act) -> View:
@@ -116,8 +117,7 @@ def action(verb: Verb, name: str, make: Callable[[HttpRequest, Ticket], forms.Fo
             try:
                 said = act(request, ticket, form)
             except Invalid as refusal:
-                for field, errors in (refusal.fields or {"": [str(refusal.detail)]}).items():
-                    form.add_error(field if field in form.fields else None, errors)
+                form.take(refusal)
                 return page(request, ticket, status=400, typed={name: form})
             except (Conflict, Forbidden) as refusal:
                 fresh = links.open_link(links.token(ticket)) or ticket
