@@ -169,16 +169,16 @@ def _due(
         audience = Audience(ticket, roster)
         dues = schedule.schedule(ticket, clocks[ticket.pk], around[ticket.pk])
         risen = len(rises)
-        for due in dues:
-            if due.at > now:
-                break
+        come = [due for due in dues if due.at <= now]
+        latest = {due.reminder: due for due in come}
+        for due in come:
             if due.reminder in MOVES:
                 moves[due.reminder].append(ticket)
             elif due.moment is not None:
                 rises.append(escalation.of_step(ticket, due.moment, audience, key=due.key(ticket)))
             elif due.reminder == Reminder.EMERGENCY:
                 rises.append(escalation.of_emergency(ticket, int(due.mark), audience, due_at=due.at))
-            else:
+            elif due is latest[due.reminder]:  # after a late tick nobody reads the same thing twice
                 drafts.extend(draft(ticket, due, audience))
         ticket.remind_at = _next(ticket, clocks[ticket.pk], around[ticket.pk], dues, rises[risen:], now)
     return moves, rises, drafts

@@ -147,15 +147,25 @@ def test_after_seven_days_it_counts_as_not_rated(cast):
     assert ticket.remind_at > ticket.status_at, "the summary is due next"
 
 
-def test_a_tick_that_comes_an_hour_late_tells_everything_once(cast):
+def test_a_tick_that_comes_hours_late_tells_everybody_once_of_each_thing(cast):
     ticket = register(cast, urgency=Urgency.URGENT, now=BEFORE)
     remind_after(ticket, hours=3)
     keys = Notice.objects.filter(
         about=f"ticket:{ticket.pk}", kind="ticket_dispatch_due", recipient=f"user:{cast.frontdesk.user_id}"
     )
-    assert keys.count() == 3, "after 5, 15 and 60 minutes"
+    assert keys.count() == 1, "not three, after 5, 15 and 60 minutes"
     remind_after(ticket, hours=3)
-    assert keys.count() == 3
+    assert keys.count() == 1
+
+
+def test_ticks_in_time_remind_again_and_again(cast):
+    ticket = register(cast, urgency=Urgency.URGENT, now=BEFORE)
+    keys = Notice.objects.filter(
+        about=f"ticket:{ticket.pk}", kind="ticket_dispatch_due", recipient=f"user:{cast.frontdesk.user_id}"
+    )
+    for minutes, told_so_far in ((6, 1), (7, 1), (16, 2), (61, 3), (62, 3)):
+        remind_after(ticket, minutes=minutes)
+        assert keys.count() == told_so_far
 
 
 def test_the_second_return_is_a_new_wait_at_the_desk_and_reminded_anew(cast):
