@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
 from shimao_service import working_time
+from shimao_service.forms import RefusableForm
 from shimao_service.models import WorkCalendar
 from shimao_service.working_time import SERVICE, WORKING, Calendar
-from staff.forms import RefusableForm
 from staff.models import Project
 from tickets.limit_words import COLUMNS, MEASURE_WORDS, class_words, classes, join, split
 from tickets.limits import Allowance, Class, Limits
