@@ -196,9 +196,11 @@ def _round(
             promise_at = _promise(promised, published, state, pauses) if promised else None
             ruling = Ruling(replace(state, promise_at=promise_at), facts, terms, allowance, until, promised)
             # What was already kept or broken when the promise changed stays so: softening it erases no breach,
-            # and nobody is late against a promise that was not known yet.
+            # and nobody is late against a promise that was not known yet. A clock that still rests is neither: its
+            # due time moves on when the work does.
             settled = state.met_at or state.stopped_at
-            if until is not None and (until > state.due_at or (settled is not None and settled <= until)):
+            broken = until is not None and until > state.due_at and state.paused_at is None
+            if broken or (until is not None and settled is not None and settled <= until):
                 break
         if ruling is not None and (name in known[-1][3] or ruling.state.is_late(_last_change(regimes))):
             yield ruling
