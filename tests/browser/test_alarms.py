@@ -146,6 +146,11 @@ def test_it_stays_in_sight_while_the_page_scrolls_and_covers_no_field_in_use(cas
     assert covered == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     check_access(page)
+    page.evaluate("document.activeElement.blur()")
+    page.evaluate("window.scrollTo(0, 250)")
+    for place in (f"{LINE} button >> nth=0", ".topbar-end a >> nth=0"):
+        page.focus(place)
+        assert page.evaluate("scrollY") == 250, "what is in sight already moves nothing"
 
 
 def test_when_the_sign_in_has_ended_the_page_says_that_nothing_new_will_show(cast, let_in):
