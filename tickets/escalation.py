@@ -7,7 +7,7 @@ move itself for an emergency or for what comes in at night.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +18,9 @@ from django.utils.translation import gettext as _
 from shimao_service import outbox
 from shimao_service.actors import SYSTEM
 from staff.models import Employee
-from tickets import group_messages
-from tickets.circumstances import EMERGENCY, NIGHT
+from tickets import escalation_steps, group_messages, policies
+from tickets.circumstances import EMERGENCY, NIGHT, Around
+from tickets.deadlines import ClockState
 from tickets.escalation_steps import Moment, Step
 from tickets.letters import about, letter
 from tickets.models import Escalation, Event, Ticket
@@ -127,6 +128,18 @@ def is_alarming(ticket: Ticket, events: Iterable[Event]) -> bool:
         or (event.verb == Verb.AMEND and "urgency" in (event.data or {}).get("changes", {}))
         for event in events
     )
+
+
+def take_back(ticket: Ticket, clocks: Iterable[ClockState], around: Around, *, now: datetime) -> Around:
+    """After the facts were changed: a step that comes later now is taken back, so that it rises when it does. What it
+    told stays told, and its event stays. Nothing is asked of the database where no step had risen."""
+    if not around.risen:
+        return around
+    terms = policies.terms_of(ticket.policy_version_id, ticket.calendar_version_id)
+    back = escalation_steps.ahead(ticket, clocks, terms, around.pauses, around.risen, now)
+    for clock, step in back:
+        Escalation.objects.filter(ticket=ticket, round=ticket.round, clock=clock, step=step).delete()
+    return replace(around, risen=around.risen - back)
 
 
 # --- writing it down ----------------------------------------------------------------------------

@@ -7,13 +7,13 @@ clocks, its terms and the holds it had.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from shimao_service import working_time
-from shimao_service.working_time import SERVICE, Calendar, NeverOpen
+from shimao_service.working_time import NATURAL, SERVICE, Calendar, NeverOpen
 from tickets import deadlines
 from tickets.deadlines import WARN_AT, ClockState, Pauses
 from tickets.limits import Terms, is_grave
@@ -124,9 +124,13 @@ def moments(
 
 
 def moment_of(step: Step, state: ClockState, terms: Terms, pauses: Pauses) -> datetime | None:
-    """When the step comes on this clock; None where it has no such moment: shares of a limit of nothing."""
+    """When the step comes on this clock; None where it has no such moment: shares of a limit of nothing.
+
+    Hours after the breach are natural ones in which the work did not rest, as its share of the limit would be.
+    """
     if step.basis == StepBasis.HOURS:
-        return state.due_at + timedelta(hours=step.amount)
+        rests = [] if state.by_authority else [(since, until) for since, until in pauses if until is not None]
+        return working_time.add(terms.calendar, NATURAL, state.due_at, timedelta(hours=step.amount), rests)
     if step.amount == BREACH:
         return state.due_at
     if state.due_at == state.started_at or (state.amount == 0 and not state.by_authority):
@@ -134,6 +138,27 @@ def moment_of(step: Step, state: ClockState, terms: Terms, pauses: Pauses) -> da
     if step.amount == WARN_AT:
         return state.warn_at
     return deadlines.at_share(state, step.amount, terms, pauses)
+
+
+def ahead(
+    ticket: Any,
+    clocks: Iterable[ClockState],
+    terms: Terms,
+    pauses: Pauses,
+    risen: Collection[tuple[str, str]],
+    now: datetime,
+) -> set[tuple[str, str]]:
+    """Those of the steps that have ``risen``, as ``(clock, step)``, whose moment lies ahead by what the clocks say now:
+    another limit, a later appointment. What was broken stays broken, so these are warnings for the most part."""
+    return {
+        (state.name, step.code)
+        for state in clocks
+        if state.round == ticket.round and not (state.met_at or state.stopped_at)
+        for step in steps()
+        if (state.name, step.code) in risen
+        and (at := moment_of(step, state, terms, pauses)) is not None
+        and at > (state.paused_at or now)
+    }
 
 
 def rungs_told(ticket: Any, step: Step, clock: str, terms: Terms) -> tuple[str, ...]:

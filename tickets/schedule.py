@@ -143,7 +143,7 @@ def schedule(ticket: Any, clocks: Sequence[ClockState] = (), around: Around = NO
     terms = policies.terms_of(ticket.policy_version_id, ticket.calendar_version_id)
     pace = Pace(terms.calendar, is_ordinary(ticket))
     steps = [
-        Due(moment.at, Reminder.ESCALATE, f"{moment.clock}.{moment.step.code}", moment)
+        Due(moment.at, Reminder.ESCALATE, f"{moment.clock}.{moment.step.code}.{int(moment.at.timestamp())}", moment)
         for moment in moments(ticket, clocks, terms, around.pauses)
     ]
     found = [

@@ -41,6 +41,7 @@ MASKS = {
 LIMITS = {"place": 80, "contact_name": 60, "contact_email": 254, "description": 5000}
 
 
+@transaction.atomic
 def amend(
     ticket: Ticket,
     *,
@@ -82,7 +83,12 @@ def amend(
             # Whom the praise named is now whom the complaint is about.
             recuse(move, set(row.subjects.values_list("employee_id", flat=True)))
         after_amendment(move, wanted.keys())
-    return move.ticket
+    row = move.ticket
+    if row.kind == Kind.COMPLAINT and wanted.keys() & {"kind", "unit", "owner", "contact_phone"}:
+        # What it is linked with may have become a group's complaint by this.
+        after_linking([row], now=now)
+        row.refresh_from_db(fields=["overseen_at", "oversight", "last_event_at", "remind_at"])
+    return row
 
 
 def clean(name: str, value: Any) -> Any:

@@ -20,7 +20,7 @@ from shimao_service.exceptions import IllegalMove, Invalid, NotSeen, Refusal, St
 from staff.access import Viewer
 from staff.models import Clause, Employee
 from staff.permissions import Permission
-from tickets import deadlines, notices, permissions, pictures, schedule
+from tickets import deadlines, escalation, notices, permissions, pictures, schedule
 from tickets.circumstances import NOTHING, around_of
 from tickets.lifecycle import clockwork
 from tickets.models import Attachment, Event, Leg, ReceiverTerm, Ticket
@@ -166,8 +166,10 @@ def write(moves: Sequence[Moving], *, by: Actor, now: datetime) -> None:
     # The clocks are derived from the events; the row carries only the earliest one.
     clocks = clockwork.refresh(tickets)
     around = around_of(ticket for ticket in tickets if ticket.status not in FINAL)
-    for ticket in tickets:
-        states = clocks[ticket.pk]
+    for move in moves:
+        ticket, states = move.ticket, clocks[move.ticket.pk]
+        if ticket.pk in around and any(event.verb in deadlines.CHANGES_FACTS for event in move.events):
+            around[ticket.pk] = escalation.take_back(ticket, states, around[ticket.pk], now=move.now)
         ticket.due_at = None if ticket.status in FINAL else deadlines.next_due(states, ticket.round)
         ticket.remind_at = schedule.next_at(ticket, clocks=states, around=around.get(ticket.pk, NOTHING))
     _write_rows(moves)

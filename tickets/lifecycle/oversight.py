@@ -98,13 +98,14 @@ def _is_collective(ticket: Ticket) -> bool:
 
 
 # --- one cause, many households -------------------------------------------------------------------
-def after_linking(pair: Iterable[Ticket], *, now: datetime | None = None) -> None:
+def after_linking(linked: Iterable[Ticket], *, now: datetime | None = None) -> None:
     """Linked complaints of three households are a group's complaint: each open one goes to the manager.
 
-    Called inside the linking, which holds the locks of its pair. The others are locked only where nobody holds
-    them just then: waiting here, in no order of ids, could be waited for from the other side.
+    Called inside the linking, which holds the locks of its pair, or inside an amendment, which holds its own. The
+    others are locked only where nobody holds them just then: waiting here, in no order of ids, could be waited for
+    from the other side.
     """
-    pks = {ticket.pk for ticket in pair}
+    pks = {ticket.pk for ticket in linked}
     group = linked_complaints(pks)
     homes = {household(ticket) for ticket in group}
     if len(homes) < HOUSEHOLDS:

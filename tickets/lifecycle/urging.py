@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from shimao_service.actors import Actor
 from shimao_service.exceptions import Conflict, Invalid
+from tickets.circumstances import around_of
 from tickets.lifecycle.gate import Moving, limited, moving, required
 from tickets.lifecycle.oversight import put_under
 from tickets.models import Event, Ticket, Urge
@@ -147,9 +148,12 @@ def settle(move: Moving, answer: str) -> dict[str, Any]:
 
 
 def acknowledge(ticket: Ticket, *, by: Actor, now: datetime | None = None, version: int | None = None) -> Ticket:
-    """确认知悉: who was told says so, once a round; again changes nothing."""
+    """确认知悉: who was told says so, once a round, and once more of a later alarm; again changes nothing."""
     with moving(ticket, Verb.ACKNOWLEDGE, by=by, now=now, version=version) as move:
         mine = Event.objects.filter(ticket=move.ticket, verb=Verb.ACKNOWLEDGE, round=move.ticket.round)
+        alarmed_at = around_of([move.ticket])[move.ticket.pk].alarmed_at
+        if alarmed_at is not None:
+            mine = mine.filter(at__gte=alarmed_at)
         if not mine.filter(actor_kind=by.kind.value, actor_id=by.id).exists():
             move.event(Verb.ACKNOWLEDGE)
     return move.ticket
