@@ -8,6 +8,8 @@ PORT ?= 8000
 TICKETS ?= 100000
 SEED ?= 1
 ARGS ?=
+# A worker a core, whole files to each; few files are not worth the databases.
+WHOLE_SUITE := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export PORT
 
 .DEFAULT_GOAL := help
@@ -36,7 +38,7 @@ logs: ## 看日志 follow the logs
 	@tail -n 20 -F .run/logs/*.log
 
 test: install-dev ## 全部测试：ARGS="tests/tickets -k 派单" 只跑一部分 the whole suite
-	@exec $(BIN)/python -m shimao_service.embedded with test -- $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m shimao_service.embedded with test -- $(BIN)/python -m pytest $(or $(ARGS),$(WHOLE_SUITE))
 
 bench-data: install ## 填充测速用的库：TICKETS=1000000 SEED=1 fill a database for measuring
 	@$(BIN)/python -m shimao_service.embedded with --fresh bench -- $(BIN)/python manage.py prepare

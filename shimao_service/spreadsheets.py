@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from django.utils.translation import gettext as _
 from openpyxl import load_workbook
+from openpyxl.cell.read_only import EMPTY_CELL
 from openpyxl.utils import get_column_letter
 
 from shimao_service.exceptions import Invalid
@@ -103,6 +104,8 @@ class Sheet:
         """Rows below the header that are not blank. Raises ``BadFile``."""
         found = 0
         for number, cells in _read(self.worksheet, self.header_row + 1, max(self.columns.values())):
+            if all(cell is EMPTY_CELL for cell in cells):
+                continue  # what openpyxl puts where a file leaves rows out: there may be a million
             row = {
                 key: _cell(cells[at - 1] if at <= len(cells) else None, at, number) for key, at in self.columns.items()
             }

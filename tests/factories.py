@@ -16,6 +16,7 @@ from staff import reporting
 from staff.access import actor_of
 from staff.models import Department, Employee, Project, Role, RoleGrant
 from staff.roles import ensure_default_roles
+from tests.remembered import Remembered
 from tickets import lifecycle
 from tickets.lifecycle.intake import Intake
 from tickets.models import Building, Category, Occupancy, Owner, Ticket, Unit
@@ -70,7 +71,7 @@ class BuildingFactory(DjangoModelFactory):
         model = Building
 
     project = factory.SubFactory(ProjectFactory)
-    code = factory.Sequence(lambda n: str(n + 1))
+    code = factory.Sequence(lambda n: str(n + 11))  # the cast lives in 3
     name = factory.LazyAttribute(lambda building: f"{building.code}号楼")
 
 
@@ -80,7 +81,7 @@ class UnitFactory(DjangoModelFactory):
 
     building = factory.SubFactory(BuildingFactory)
     entrance = "2"
-    room = factory.Sequence(lambda n: f"{n // 4 + 1}0{n % 4 + 1}")
+    room = factory.Sequence(lambda n: f"{n // 4 + 21}0{n % 4 + 1}")  # above the cast
 
 
 class OwnerFactory(DjangoModelFactory):
@@ -121,19 +122,28 @@ def employ(
     return employee
 
 
+class Cast(SimpleNamespace):
+    def by(self, name: str) -> Actor:
+        return actor_of(getattr(self, name))
+
+
 def make_cast() -> SimpleNamespace:
     """The people of the tests: one of every role at one project, and outsiders at another.
 
     Keys are who they are: ``cast.frontdesk``, ``cast.handler`` … (employees), ``cast.project``, ``cast.unit``,
     ``cast.owner`` …; ``cast.by("frontdesk")`` is the actor.
     """
+    return _remembered_cast()
+
+
+def _make_cast() -> Cast:
     ensure_default_roles()
     project = ProjectFactory(code="BJ", name="世茂滨江花园")
     other = ProjectFactory(code="HP", name="世茂黄浦广场", kind="commercial")
     desk = DepartmentFactory(code="KF", name="客服部", is_front_desk=True)
     works = DepartmentFactory(code="GC", name="工程部")
     order = DepartmentFactory(code="ZX", name="秩序部")
-    cast = SimpleNamespace(project=project, other_project=other, desk=desk, works=works, order=order)
+    cast = Cast(project=project, other_project=other, desk=desk, works=works, order=order)
     cast.director = employ("director", "沈国栋", desk, "director", None)
     cast.manager = employ("manager", "王志强", desk, "manager", project, reports_to=cast.director)
     cast.supervisor = employ("supervisor", "陈晓雯", desk, "supervisor", project, reports_to=cast.manager)
@@ -165,8 +175,15 @@ def make_cast() -> SimpleNamespace:
     OccupancyFactory(unit=cast.unit_below, owner=cast.neighbour)
     cast.category = CategoryFactory(name="给排水", department=works, keywords=["漏水", "水管"])
     cast.complaint_category = CategoryFactory(kind=Kind.COMPLAINT, name="服务态度")
-    cast.by = lambda name: actor_of(getattr(cast, name))
     return cast
+
+
+def role_ids() -> tuple[int, ...]:
+    """The only thing that is there already before the cast or the demo."""
+    return tuple(Role.objects.order_by("pk").values_list("pk", flat=True))
+
+
+_remembered_cast = Remembered(_make_cast, role_ids)
 
 
 def owner_actor(ticket: Ticket) -> Actor:

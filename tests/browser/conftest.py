@@ -1,4 +1,4 @@
-"""Debian's chromium, driven by Playwright: one browser a file, a fresh profile a test.
+"""Debian's chromium, driven by Playwright: one browser for this folder, a fresh profile a test.
 
 Without chromium these tests skip and say so; with ``REQUIRE_BROWSER`` set they fail instead.
 """
@@ -15,9 +15,16 @@ import pytest
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
+# Until nothing moves; what turns for ever does not count.
+COME_TO_REST = """async () => {
+    const moves = one => one.playState === "running" && one.effect.getComputedTiming().endTime !== Infinity;
+    const frame = () => new Promise(done => requestAnimationFrame(done));
+    await frame();
+    do await frame(); while (document.getAnimations().some(moves));
+}"""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
     if not Path(CHROMIUM).exists() and not os.environ.get("REQUIRE_BROWSER"):
         pytest.skip(f"no chromium at {CHROMIUM}")
@@ -71,7 +78,7 @@ def check_access() -> Callable[[Any], None]:
 
     def check(page: Any) -> None:
         # Judged at rest: a toast fading in has no colour of its own yet.
-        page.wait_for_timeout(300)
+        page.evaluate(COME_TO_REST)
         found = Axe().run(page).response["violations"]
         told = [f"{v['id']}: {v['help']} {[node['html'][:160] for node in v['nodes']]}" for v in found]
         assert not told, "\n".join(told)

@@ -24,6 +24,8 @@ from PIL import Image
 from shimao_service.demo import DEMO_ACCOUNTS
 from shimao_service.models import User, WorkCalendar
 from tests.browser.conftest import DESK, PHONE
+from tests.factories import role_ids
+from tests.remembered import Remembered
 from tickets import links, reminders
 from tickets.demo.filling import Plan, fill
 from tickets.models import Building, Occupancy, Policy, Ticket
@@ -36,11 +38,18 @@ MORNING = datetime(2026, 11, 23, 2, 20, tzinfo=UTC)  # 10:20 in Shanghai
 in_browser = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
 
+def _demo() -> None:
+    fill(Plan(tickets=600, seed=1, now=MORNING), lambda words: None)
+    reminders.remind(MORNING)
+
+
+remembered_demo = Remembered(_demo, role_ids)
+
+
 @pytest.fixture
 def demo(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timezone, "now", lambda: MORNING)
-    fill(Plan(tickets=600, seed=1, now=MORNING), lambda words: None)
-    reminders.remind(MORNING)
+    remembered_demo()
 
 
 @pytest.fixture

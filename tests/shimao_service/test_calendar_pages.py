@@ -17,7 +17,9 @@ from shimao_service.models import CalendarVersion, OfficialYear, Origin, WorkCal
 from shimao_service.working_time import HOLIDAY, SERVICE, WORKING
 from staff.models import Project, Role
 from staff.permissions import Permission
+from tests.factories import role_ids
 from tests.query_budgets import budget
+from tests.remembered import Remembered
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 DAY = date(2026, 12, 24)
@@ -27,6 +29,9 @@ def text(response) -> str:
     return response.content.decode()
 
 
+remembered_default = Remembered(lambda: calendars.ensure_default(NOW), role_ids)
+
+
 @pytest.fixture(autouse=True)
 def forgotten():
     calendars.forget()
@@ -34,7 +39,7 @@ def forgotten():
 
 @pytest.fixture
 def default(cast) -> WorkCalendar:
-    return calendars.ensure_default(NOW).calendar
+    return remembered_default().calendar
 
 
 @pytest.fixture

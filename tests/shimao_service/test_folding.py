@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
@@ -32,6 +33,12 @@ def route(monkeypatch):
         return channel
 
     return set_up
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """Nobody else delivers: no connection of its own is opened, run after run, to find that out."""
+    monkeypatch.setattr(delivery, "_place", lambda _name: nullcontext(True))
 
 
 def mail(key, **changes):
@@ -183,7 +190,7 @@ def test_a_letter_that_failed_before_is_not_sent_earlier_because_another_is_due(
     ),
 )
 def test_whatever_is_due_when_and_whatever_goes_wrong_each_row_is_told_once_or_its_fate_is_known(
-    route, letters, troubles
+    route, alone, letters, troubles
 ):
     Notice.objects.all().delete()
     channel = route(*troubles, None)

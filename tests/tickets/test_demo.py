@@ -10,6 +10,8 @@ from django.db import transaction
 
 from staff.access import actor_of
 from staff.models import Employee
+from tests.factories import role_ids
+from tests.remembered import Remembered
 from tests.tickets.invariants import broken
 from tickets import lifecycle
 from tickets.demo.filling import Plan, fill
@@ -26,9 +28,12 @@ def quiet(_text: str) -> None:
     pass
 
 
+remembered_demo = Remembered(lambda: fill(Plan(tickets=600, seed=1, now=NOON), quiet), role_ids)
+
+
 @pytest.fixture
 def demo(db):
-    return fill(Plan(tickets=600, seed=1, now=NOON), quiet)
+    return remembered_demo()
 
 
 def test_every_request_of_the_demo_keeps_the_invariants(demo):

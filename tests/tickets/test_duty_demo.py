@@ -9,6 +9,8 @@ import pytest
 
 from staff import duty, duty_grid, duty_table
 from staff.models import Absence, DutySlot, Employee, Project
+from tests.factories import role_ids
+from tests.remembered import Remembered
 from tickets.demo.filling import Plan, fill
 
 pytestmark = pytest.mark.django_db
@@ -16,8 +18,15 @@ pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 23, 14, 30, tzinfo=ZoneInfo("Asia/Shanghai"))
 
 
-def test_no_hour_of_the_demo_is_without_somebody_and_nobody_is_on_twice(db):
-    fill(Plan(tickets=20, seed=1, now=NOON), lambda words: None)
+remembered_demo = Remembered(lambda: fill(Plan(tickets=20, seed=1, now=NOON), lambda words: None), role_ids)
+
+
+@pytest.fixture(autouse=True)
+def demo(db):
+    remembered_demo()
+
+
+def test_no_hour_of_the_demo_is_without_somebody_and_nobody_is_on_twice():
     projects = list(Project.objects.all())
     for project in projects:
         week = duty_grid.week(project, NOON)
@@ -33,8 +42,7 @@ def test_no_hour_of_the_demo_is_without_somebody_and_nobody_is_on_twice(db):
     assert len(people) == 3 * len(projects)
 
 
-def test_some_of_the_demo_are_away_but_none_of_the_faces(db):
-    fill(Plan(tickets=20, seed=1, now=NOON), lambda words: None)
+def test_some_of_the_demo_are_away_but_none_of_the_faces():
     away = Absence.objects.all()
     assert away.filter(starts_at__lte=NOON, ends_at__gt=NOON).exists()
     assert away.filter(starts_at__gt=NOON).exists()
