@@ -54,6 +54,7 @@ EXPECTED = {
     # Twenty-four hours from the start, and the two of the hold.
     "policy_change": {"response": "Wed 03-04 10:30", "resolution": "Thu 03-05 12:00"},
     "policy_softened": {"response": "Wed 03-04 10:30", "resolution": "Thu 03-05 10:00"},
+    "policy_resting": {"response": "Wed 03-04 10:30", "resolution": "Sat 03-07 10:00"},
     "policy_kept": {"response": "Wed 03-04 10:30", "resolution": "Thu 03-05 10:00"},
     "raised": {"response": "Wed 03-04 10:30", "on_site": "Wed 03-04 10:30", "resolution": "Thu 03-05 10:00"},
     "urgent_night": {"response": "Thu 03-05 02:10", "on_site": "Thu 03-05 02:30", "resolution": "Fri 03-06 02:00"},
@@ -93,7 +94,13 @@ def test_the_command_compares_and_says_that_nothing_drifted(capsys):
 
 @pytest.mark.parametrize(
     ("key", "paused", "theirs"),
-    [("holding", True, False), ("authority_hold", False, True), ("authority", False, True), ("hold", False, False)],
+    [
+        ("holding", True, False),
+        ("policy_resting", True, False),
+        ("authority_hold", False, True),
+        ("authority", False, True),
+        ("hold", False, False),
+    ],
 )
 def test_what_rests_and_whose_deadline_governs_is_marked(key, paused, theirs):
     case = next(case for case in CASES if case.key == key)
