@@ -41,7 +41,7 @@ class Away:
     @property
     def caution(self) -> str:
         """A whole sentence for whoever is about to give him work, or just did."""
-        return _("%(name)s %(words)s。可以派给他，期间的提醒会转给下一位。") % {
+        return _("%(name)s %(words)s。仍可派单，期间的提醒会转给下一位。") % {
             "name": self.employee.name,
             "words": self.words,
         }

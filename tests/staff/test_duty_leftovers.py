@@ -68,7 +68,7 @@ def test_who_lost_the_right_to_dispatch_is_named_with_his_slots_and_who_took_it(
     page = text(as_("supervisor").get(table(cast)))
     assert "孙班长 没有派单权限，但仍在值班表上" in page
     assert NIGHTS in page
-    assert re.search(r"今天 10:00</time>由 管理员 收回角色。", page)
+    assert re.search(r"今天 10:00</time> 由 管理员 收回角色。", page)
     assert "没有人顶上" in page
     assert hand_on_page(cast).replace("&", "&amp;") in page
     assert "每天 20:00–次日 08:30" in page, "hours in which nobody can answer are hours without anybody"

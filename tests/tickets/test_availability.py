@@ -20,7 +20,7 @@ from tickets.statuses import Status
 pytestmark = pytest.mark.django_db
 
 TEN = datetime(2026, 11, 24, 10, 0, tzinfo=ZoneInfo("Asia/Shanghai"))  # a Tuesday
-ON_LEAVE = "周建国 请假至 11月26日 10:00。可以派给他，期间的提醒会转给下一位。"
+ON_LEAVE = "周建国 请假至 11月26日 10:00。仍可派单，期间的提醒会转给下一位。"
 
 
 @pytest.fixture(autouse=True)
