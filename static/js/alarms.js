@@ -50,6 +50,7 @@ function take(text) {
   if (had && !slot.contains(document.activeElement)) (slot.querySelector("form.alarm button") || document.getElementById("content"))?.focus({ preventScroll: true });
   if (isNews && document.hidden) document.title = `● ${slot.querySelector(".alarm-title")?.textContent || ""} · ${title}`;
   measure();
+  document.dispatchEvent(new CustomEvent("alarms:changed")); // the inbox lists them as well
 }
 
 async function look() {

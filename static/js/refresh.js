@@ -67,6 +67,7 @@ async function renew(list) {
 document.querySelectorAll("[data-refresh][id]").forEach((list) => {
   list.querySelectorAll("[data-rows] > [id]").forEach((row) => { row.dataset.raw = row.outerHTML; });
   setInterval(() => renew(list), Number(list.dataset.refresh || 30) * 1000);
+  if (list.dataset.refreshOn) document.addEventListener(list.dataset.refreshOn, () => renew(list));
 });
 
 export { renew };

@@ -85,6 +85,7 @@ def test_pressed_in_one_tab_it_goes_in_the_other_at_once_and_soon_from_the_phone
     phone.wait_for_selector(LINE)
     page = let_in(DESK)
     page.goto(reverse("inbox"))
+    assert page.locator(f"#n-{entry.pk} .inbox-known").is_visible()
     other = page.context.new_page()
     other.goto(reverse("me"))
     other.wait_for_selector(LINE)
@@ -92,6 +93,7 @@ def test_pressed_in_one_tab_it_goes_in_the_other_at_once_and_soon_from_the_phone
     page.click(f"#alarm-{entry.pk} button")
     other.wait_for_selector(LINE, state="detached")
     page.wait_for_selector(LINE, state="detached")
+    page.wait_for_selector(f"#n-{entry.pk}", state="detached")
     pass_half_a_minute(phone)
     phone.wait_for_selector(LINE, state="detached")
 
@@ -121,6 +123,11 @@ def test_without_scripts_it_is_acknowledged_as_well(cast, let_in):
     page.click(f"{LINE} button")
     assert page.url.endswith("/tickets/BX20200101-0001/")
     assert page.locator(LINE).count() == 0
+    alarm(cast, "特急：电梯困人")
+    page.goto(f"{reverse('inbox')}?show=waiting")
+    page.click(".inbox-known")
+    assert page.url.endswith("?show=waiting")
+    assert "没有待确认的通知" in page.inner_text("#inbox")
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK])
@@ -147,10 +154,10 @@ def test_it_stays_in_sight_while_the_page_scrolls_and_covers_no_field_in_use(cas
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     check_access(page)
     page.evaluate("document.activeElement.blur()")
-    page.evaluate("window.scrollTo(0, 250)")
+    page.evaluate("window.scrollTo(0, 120)")
     for place in (f"{LINE} button >> nth=0", ".topbar-end a >> nth=0"):
         page.focus(place)
-        assert page.evaluate("scrollY") == 250, "what is in sight already moves nothing"
+        assert page.evaluate("scrollY") == 120, "what is in sight already moves nothing"
 
 
 def test_when_the_sign_in_has_ended_the_page_says_that_nothing_new_will_show(cast, let_in):
