@@ -121,6 +121,9 @@ def write_week(
     """Replace the weekly hours; ``service`` may have hours for holidays (7)."""
     if not any(working.values()):
         raise Invalid.field("working_0", _("一周里至少要有一天是工作时间。"))
+    if not any(spans for day, spans in service.items() if day != HOLIDAY):
+        # Limits in service time would never run out, and nothing could be registered.
+        raise Invalid.field("service_0", _("一周里至少要有一天是服务时间。"))
     draft.spans.filter(date=None).delete()
     calendars.write_spans(draft, Use.SERVICE, dict(service))
     calendars.write_spans(draft, Use.WORKING, {day: spans for day, spans in working.items() if day != HOLIDAY})

@@ -201,6 +201,14 @@ def test_hours_that_cannot_be_are_refused_by_the_field_and_kept(default, as_, ty
     assert calendar_drafts.draft_of(default).edits == 0
 
 
+def test_a_week_without_any_service_is_refused_since_limits_in_service_time_would_never_run_out(default, as_):
+    calendar_drafts.open_draft(default, now=NOW)
+    never = {f"service_{day}": "" for day in range(7)}
+    response = as_("director").post(url("calendar-week", default), week(**never))
+    assert response.status_code == 400
+    assert "至少要有一天" in " ".join(response.context["week_form"].errors["service_0"])
+
+
 def test_days_of_our_own_are_added_marked_and_taken_back(default, as_):
     client = as_("director")
     calendar_drafts.open_draft(default, now=NOW)

@@ -107,7 +107,11 @@ def test_the_week_is_replaced_with_any_number_of_spans_a_day(default):
     assert read.working == {0: ((480, 540), (600, 660), (720, 780), (1000, 1440))}
     assert read.minutes(SERVICE, date(2026, 10, 1)) == ((600, 660),)
     with pytest.raises(Invalid):
-        calendar_drafts.write_week(default, 1, working={0: ()}, service={}, serves_holidays=True)
+        calendar_drafts.write_week(default, 1, working={0: ()}, service={0: ((0, 60),)}, serves_holidays=True)
+    for never in ({}, {0: ()}, {HOLIDAY: ((600, 660),)}):
+        with pytest.raises(Invalid) as refused:
+            calendar_drafts.write_week(default, 1, working={0: ((0, 60),)}, service=never, serves_holidays=True)
+        assert "service_0" in refused.value.fields
 
 
 def test_holidays_can_be_without_any_service(default):
