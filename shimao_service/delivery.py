@@ -24,7 +24,7 @@ from shimao_service.sending import FIRST_WAIT, LONGEST_WAIT, MAX_ATTEMPTS, Run, 
 
 __all__ = [
     "CHANNELS", "FIRST_WAIT", "LEASE", "LONGEST_WAIT", "MAX_ATTEMPTS", "Run", "claim", "deliver", "deliver_channel",
-    "discard", "due_channels", "expire", "is_due", "retry", "wait_after",
+    "discard", "due_channels", "expire", "retry", "wait_after",
 ]  # fmt: skip
 
 logger = logging.getLogger(__name__)
@@ -101,11 +101,6 @@ def _place(name: str) -> Iterator[bool]:
             yield is_free
     finally:
         keeper.close()
-
-
-def is_due(*, now: datetime) -> bool:
-    """Whether a letter waits that a registered channel could take now."""
-    return bool(due_channels(now=now))
 
 
 def due_channels(*, now: datetime) -> list[str]:

@@ -29,7 +29,7 @@ from shimao_service.topics import Topic, kind_label, register_kinds, register_to
 
 __all__ = [
     "Draft", "Topic", "kind_label", "post", "post_all", "register_acknowledged", "register_address", "register_kinds",
-    "register_link", "register_name", "register_router", "register_topics", "topic_of", "wake", "withdraw",
+    "register_link", "register_name", "register_topics", "topic_of", "wake", "withdraw",
 ]  # fmt: skip
 
 logger = logging.getLogger(__name__)
@@ -75,14 +75,12 @@ class Row(NamedTuple):
 
 LinkMaker = Callable[[str], str]
 AddressBook = Callable[[Collection[int]], Mapping[int, str]]
-Router = Callable[[Sequence["Draft"]], Iterable["Draft"]]
 # (subject id, the login that pressed, now)
 Acknowledged = Callable[[int, Any, datetime], Any]
 
 _links: dict[str, LinkMaker] = {}
 _addresses: dict[tuple[str, str], AddressBook] = {}
 _names: dict[str, AddressBook] = {}
-_routers: list[Router] = []
 _acknowledged: dict[str, Acknowledged] = {}
 
 
@@ -152,7 +150,6 @@ def post_all(drafts: Iterable[Draft], *, now: datetime) -> int:
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("A notice is left inside the transaction of what it tells of.")
     asked = [_settled(draft) for draft in drafts]
-    asked += [_settled(draft) for route in _routers for draft in route(tuple(asked))]
     # Notices are kept in the company's language, whatever the language of whoever acts.
     with translation.override(settings.LANGUAGE_CODE):
         rows = sorted(set(_rows(asked, now)), key=lambda row: row[:3])  # two ticks that leave the same rows wait
@@ -307,13 +304,6 @@ def register_address(reader: str, look_up: AddressBook, *, channel: str = EMAIL)
 def register_name(reader: str, look_up: AddressBook) -> None:
     """``look_up({9, 12})`` gives the name of each reader as operations may see it (owners masked)."""
     _names[reader] = look_up
-
-
-def register_router(route: Router) -> None:
-    """``route(drafts)`` answers what else is left for these drafts, in the same statement: group robots, other
-    systems. Asked once for all that a call of :func:`post_all` leaves."""
-    if route not in _routers:
-        _routers.append(route)
 
 
 def register_acknowledged(subject: str, tell: Acknowledged) -> None:

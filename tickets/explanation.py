@@ -19,7 +19,7 @@ from tickets.deadlines import AUTHORITY, ClockState, Happening, Ruling
 from tickets.lifecycle.clockwork import facts_of, history_of
 from tickets.limit_words import class_words, limit_words
 from tickets.limits import is_grave
-from tickets.models import Clock, PolicyVersion, Ticket
+from tickets.models import PolicyVersion, Ticket
 from tickets.statuses import STOPS_CLOCKS, ClockName, HoldReason, Kind, Level, Status, Urgency, Verb
 
 
@@ -50,15 +50,6 @@ class Explained:
     @property
     def name(self) -> str:
         return str(ClockName(self.state.name).label)
-
-
-def explain(ticket: Ticket, clock: Clock | str, *, now: datetime | None = None) -> list[Step]:
-    """The steps of one clock: a row, or a name (of the present round). Raises ``LookupError`` without such a clock."""
-    name, number = (clock.name, clock.round) if isinstance(clock, Clock) else (clock, ticket.round)
-    for found in explain_all(ticket, now=now):
-        if (found.state.name, found.state.round) == (name, number):
-            return list(found.steps)
-    raise LookupError(name)
 
 
 def explain_all(ticket: Ticket, *, now: datetime | None = None) -> list[Explained]:

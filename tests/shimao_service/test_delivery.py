@@ -37,7 +37,7 @@ def test_what_was_sent_is_not_sent_again(route):
 def test_what_is_not_due_yet_waits(route):
     channel = route()
     mail(now=NOW + timedelta(minutes=5))
-    assert not delivery.is_due(now=NOW)
+    assert delivery.due_channels(now=NOW) == []
     delivery.deliver(now=NOW)
     assert not channel.sent
     assert only().status == NoticeStatus.PENDING
