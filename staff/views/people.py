@@ -125,10 +125,14 @@ def page(request: HttpRequest, employee: Employee, *, status: int = 200, **forms
     viewer = admitted(request)
     manages = everywhere(viewer, Permission.EMPLOYEE_MANAGE)
     himself = employee.pk == viewer.employee_id
+    grants = list(employee.grants.select_related("role", "project").order_by("role__order"))
+    audits = any(Permission.REVEAL_AUDIT in held.role.permissions for held in grants)
     guarded = manages and not everywhere(viewer, Permission.ROLE_MANAGE)
     context = {
         "employee": employee,
-        "grants": employee.grants.select_related("role", "project").order_by("role__order"),
+        "grants": grants,
+        # Complaints about the director end with who audits, and never reach who reports to him.
+        "audits_below": audits and employee.is_active and bool(employee.superiors),
         "changes": employee.changes.select_related("role", "project")[:CHANGES],
         "reports": employee.reports.filter(left_on=None).order_by("number")[:50],
         "can_manage": manages,

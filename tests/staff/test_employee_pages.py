@@ -7,6 +7,7 @@ import re
 import pytest
 from django.urls import reverse
 
+from staff import reporting
 from staff.models import Employee
 from tests.factories import EmployeeFactory
 from tests.staff.pages import address, filled, text
@@ -96,3 +97,12 @@ def test_nobody_moves_himself_to_another_superior(cast, as_):
     assert "不能更改自己的上级和部门" in text(response)
     cast.hr.refresh_from_db()
     assert cast.hr.reports_to is None
+
+
+def test_who_audits_below_somebody_is_pointed_out_where_it_is_put_right(cast, as_):
+    """A complaint about the director ends with who audits, and never reaches who reports to him."""
+    client, url = as_("hr"), address("employee", cast, "auditor")
+    assert "审计人员不宜有直接上级" not in text(client.get(url))
+    reporting.set_superior(cast.auditor, cast.director)
+    assert "审计人员不宜有直接上级" in text(client.get(url))
+    assert "审计人员不宜有直接上级" not in text(client.get(address("employee", cast, "manager")))
