@@ -167,9 +167,7 @@ class TestTheManager:
             look(opened(page, reverse(name)))
         mine = User.objects.get(username="manager").employee.grants.values("project_id")
         rested = Ticket.objects.filter(project_id__in=mine, holds__isnull=False, status=Status.CLOSED).order_by("pk")[0]
-        opened(page, reverse("ticket-deadlines", args=[rested.number]))
-        page.locator("main details summary").first.click()
-        look(page, "deadlines")
+        look(opened(page, reverse("ticket-deadlines", args=[rested.number])), "deadlines")
 
 
 class TestEverybodysHome:
