@@ -244,6 +244,7 @@ def adopt(calendar: WorkCalendar, *, by: User, now: datetime) -> CalendarVersion
 
     Raises ``Conflict`` where there is a draft: publishing would take along what somebody is still writing.
     """
+    WorkCalendar.objects.select_for_update().filter(pk=calendar.pk).first()  # nobody opens a draft meanwhile
     if draft_of(calendar) is not None:
         raise Conflict(_("这个日历有一份草稿，请在草稿里采用后发布。"))
     untaken = untaken_years(calendars.current_version(calendar.pk))

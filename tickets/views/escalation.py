@@ -42,6 +42,7 @@ def ladder(request: HttpRequest) -> HttpResponse:
     context = {
         "steps": [described(row, state, terms, now) for row in rows],
         "can_edit": can_edit(viewer),
+        "is_silent": not any(row.is_active and not _step(row).is_warning for row in rows),
         "now": now,
         "due_at": state.due_at if state else None,
         "limit": promises.span(state.amount, state.unit) if state else "",
