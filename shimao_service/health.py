@@ -107,7 +107,10 @@ def minutes_stalled(*, now: datetime) -> int | None:
 
 
 def stalled_since(last: datetime | None, *, now: datetime) -> int | None:
-    """As :func:`minutes_stalled`, for callers who have the last tick's time at hand."""
+    """As :func:`minutes_stalled`, for callers who have the last tick's time at hand. A tick of the future is none: it
+    was noted by a clock that has been put right since."""
+    if last and last - now > STALLED_AFTER:
+        last = None
     if now - STARTED <= STALLED_AFTER or (last and now - last <= STALLED_AFTER):
         return None
     return int((now - (last or STARTED)) / timedelta(minutes=1))

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from shimao_service import health, outbox
+from shimao_service import health, outbox, ticking
 from shimao_service.exceptions import NotSeen
 from shimao_service.models import Notice
 from shimao_service.models.notice import NoticeQuerySet
@@ -52,7 +52,7 @@ SELECT (SELECT least(count(DISTINCT CASE WHEN about = '' THEN id::text ELSE kind
           FROM (SELECT id, kind, about FROM shimao_service_notice
                  WHERE recipient = %(reader)s AND channel = 'inbox' AND status = 'sent' AND read_at IS NULL
                  ORDER BY id DESC LIMIT %(counted)s) AS unread),
-       (SELECT at FROM shimao_service_heartbeat WHERE name = %(beat)s),
+       (SELECT least(at, (detail ->> %(failing)s)::timestamptz) FROM shimao_service_heartbeat WHERE name = %(beat)s),
        (SELECT jsonb_agg(jsonb_build_object('pk', id, 'title', title, 'url', url, 'at', created_at) ORDER BY id DESC)
           FROM (SELECT * FROM alarm ORDER BY id DESC LIMIT %(alarms)s) AS newest),
        (SELECT count(*) FROM alarm)
@@ -64,7 +64,7 @@ def counts(viewer: Any) -> dict[str, Any]:
     many in all), and for how long reminders stand still."""
     values: dict[str, Any] = {
         "reader": f"user:{viewer.user.pk}", "count_to": COUNT_TO, "counted": COUNTED, "alarms": ALARMS,
-        "beat": health.HEARTBEAT,
+        "beat": ticking.HEARTBEAT, "failing": ticking.FAILING_SINCE,
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(COUNT, values)

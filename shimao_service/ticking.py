@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -23,6 +24,8 @@ from shimao_service.models import Heartbeat
 logger = logging.getLogger(__name__)
 
 HEARTBEAT = "tick"
+# In the heartbeat's detail: since when every tick failed to ask what is to be reminded of.
+FAILING_SINCE = "failing_since"
 # Any constant will do as long as nothing else in this database uses it: the letters of "tick".
 LOCK = 0x7469636B
 # When the broker is gone the tick sends a few itself, and leaves time for the next tick.
@@ -87,7 +90,10 @@ def _ask_sources(done: Tick, now: datetime) -> None:
 
 
 def _beat(done: Tick, now: datetime) -> None:
-    detail = {"found": done.found, "errors": done.errors, "milliseconds": done.milliseconds}
+    detail: dict[str, Any] = {"found": done.found, "errors": done.errors, "milliseconds": done.milliseconds}
+    if beat.REMINDERS in done.errors:
+        before = Heartbeat.objects.filter(name=HEARTBEAT).values_list("detail", flat=True).first()
+        detail[FAILING_SINCE] = (before or {}).get(FAILING_SINCE, now.isoformat())
     Heartbeat.objects.bulk_create(
         [Heartbeat(name=HEARTBEAT, at=now, detail=detail)],
         update_conflicts=True,

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from shimao_service import health, inbox, outbox, ticking, topics
+from shimao_service import beat, health, inbox, outbox, ticking, topics
 from shimao_service.models import Heartbeat, Notice, User
 from staff.access import Viewer
 from tests.shimao_service.notices import NOW, leave
@@ -173,6 +173,20 @@ def test_every_page_tells_those_who_can_help_that_reminders_stand_still(client, 
     assert "提醒已停顿" not in client.get("/inbox/").content.decode()
     User.objects.update(is_superuser=True)
     assert "提醒已停顿 5 分钟" in client.get("/inbox/").content.decode()
+
+
+def test_a_beat_that_ticks_and_reminds_nobody_stands_still_too(client, me, monkeypatch):
+    monkeypatch.setattr(health, "STARTED", timezone.now() - timedelta(hours=1))
+    monkeypatch.setattr(beat, "TICK", ["tests.shimao_service.notices.break_down"])
+    monkeypatch.setattr(beat, "REMINDERS", beat.TICK[0])
+    User.objects.update(is_superuser=True)
+    for minutes in (4, 2, 0):
+        ticking.tick(now=timezone.now() - timedelta(minutes=minutes, seconds=10))
+    assert "提醒已停顿 4 分钟" in client.get("/inbox/").content.decode()
+    assert health.beat_ticks(), "the process is ready: another one would do no better"
+    monkeypatch.setattr(beat, "TICK", [])
+    ticking.tick()
+    assert "提醒已停顿" not in client.get("/inbox/").content.decode()
 
 
 def test_nobody_is_warned_while_the_beat_ticks(client, me):

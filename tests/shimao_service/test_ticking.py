@@ -153,6 +153,14 @@ def test_reminders_stand_still_after_three_minutes_without_a_tick(monkeypatch):
     assert health.minutes_stalled(now=NOW + timedelta(minutes=5)) == 5
 
 
+def test_a_tick_noted_by_a_clock_that_was_ahead_is_no_sign_of_life(monkeypatch):
+    monkeypatch.setattr(health, "STARTED", NOW - timedelta(hours=1))
+    Heartbeat.objects.create(name=ticking.HEARTBEAT, at=NOW + timedelta(days=1))
+    assert health.minutes_stalled(now=NOW) == 60
+    ticking.tick(now=NOW)
+    assert health.minutes_stalled(now=NOW) is None, "the next tick puts it right"
+
+
 def test_a_process_just_started_gives_the_beat_three_minutes(monkeypatch):
     monkeypatch.setattr(health, "STARTED", NOW)
     assert health.minutes_stalled(now=NOW + timedelta(minutes=3)) is None
