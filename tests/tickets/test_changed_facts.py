@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from shimao_service.exceptions import Invalid
 from tests.factories import UnitFactory, register, walk
 from tests.tickets.invariants import broken
 from tests.tickets.test_escalation import DAY, HOUR, TEN, heard, in_work, risen
@@ -93,6 +94,23 @@ def test_work_that_rested_after_its_breach_goes_on_where_it_stood(cast):
     assert steps(ticket) == ["percent:80", "percent:100"]
     reminders.remind(due + 4 * DAY + MINUTE)
     assert set(steps(ticket)[2:]) == {"percent:150", "hours:24"}
+
+
+@pytest.mark.parametrize(
+    ("booked", "said"),
+    [
+        (timedelta(days=365 * 3), "时间太远了"),
+        (timedelta(days=365 * 7000), "时间太远了"),
+        (-timedelta(days=1), "不能早于登记时间"),
+    ],
+)
+def test_an_appointment_years_off_is_refused_by_its_field(cast, booked, said):
+    ticket = register(cast, now=TEN)
+    with pytest.raises(Invalid) as refused:
+        amend(cast, ticket, TEN + HOUR, appointment_at=TEN + booked)
+    assert said in refused.value.fields["appointment_at"][0]
+    amend(cast, ticket, TEN + 2 * HOUR, appointment_at=TEN + HOUR)
+    assert broken(Ticket.objects.get(pk=ticket.pk)) == [], "what has passed meanwhile may be put right"
 
 
 # --- acknowledging --------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from shimao_service.privacy import mask_name, mask_phone
 from staff.permissions import Permission
 from tickets.circumstances import EMERGENCY
 from tickets.lifecycle.dispatching import end_hold
-from tickets.lifecycle.gate import limited, lock, moving, required, sees
+from tickets.lifecycle.gate import future, limited, lock, moving, required, sees
 from tickets.lifecycle.oversight import after_amendment, after_linking
 from tickets.lifecycle.recusal import recuse
 from tickets.lifecycle.urging import settle
@@ -63,6 +63,8 @@ def amend(
         wanted = {name: value for name, value in changes.items() if clean(name, value) != getattr(row, name)}
         wanted = {name: clean(name, value) for name, value in wanted.items()}
         check_amendment(row, wanted, by)
+        if wanted.get("appointment_at"):
+            check_booked(row, wanted["appointment_at"], move.now)
         if not wanted:
             raise Invalid(_("没有改动任何内容。"), code="nothing_changed")
         data: dict[str, Any] = {
@@ -136,6 +138,14 @@ def check_amendment(row: Ticket, wanted: dict[str, Any], by: Actor) -> None:
         wanted["level"] = Level.ORDINARY.value
     if row.is_anonymous and wanted.keys() & {"owner", "contact_name", "contact_phone", "contact_email"}:
         raise Invalid.field("contact_name", _("匿名投诉不登记联系人。"))
+
+
+def check_booked(row: Ticket, at: datetime, now: datetime) -> None:
+    """A time that has passed meanwhile may be put right; one before anybody asked, or years off, is a slip."""
+    if at < row.created_at:
+        raise Invalid.field("appointment_at", _("预约时间不能早于登记时间。"))
+    if at > now:
+        future(at, "appointment_at", now, message="")
 
 
 def shown(name: str, value: Any) -> Any:
