@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -16,6 +17,9 @@ from shimao_service import outbox, quiet, routing, topics
 from shimao_service.channels import CHANNELS
 from shimao_service.models import NoticePreference
 from shimao_service.models.notice import EMAIL
+
+# Whoever could be quiet round the clock would have switched off what the role must hear.
+LONGEST = timedelta(hours=14)
 
 
 class PreferenceForm(forms.ModelForm):
@@ -41,6 +45,14 @@ class PreferenceForm(forms.ModelForm):
         self.initial["wanted"] = [code for code in topics.optional() if code not in self.instance.muted]
         if routing.SMS not in ways:
             del self.fields["by_sms"]
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        start, end = values.get("quiet_from"), values.get("quiet_to")
+        if start and end and quiet.length((start, end)) > max(LONGEST, quiet.length(quiet.house_hours())):
+            hours = LONGEST // timedelta(hours=1)
+            self.add_error("quiet_to", _("免打扰最长 %(hours)s 小时，岗位必收的提醒才能按时送达。") % {"hours": hours})
+        return values
 
     def save(self, commit: bool = True) -> NoticePreference:
         wanted = self.cleaned_data["wanted"]

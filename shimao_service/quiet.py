@@ -39,6 +39,14 @@ def _read(words: str) -> Hours | None:
     return start, end
 
 
+def length(hours: Hours | None) -> timedelta:
+    """How long they are in a day; no time at all for none."""
+    if hours is None:
+        return timedelta(0)
+    start, end = (timedelta(hours=at.hour, minutes=at.minute, seconds=at.second) for at in hours)
+    return (end - start) % timedelta(days=1)
+
+
 def ends(now: datetime, start: time, end: time) -> datetime | None:
     """When the quiet hours that ``now`` lies in are over; ``None`` outside them. Over midnight when they end before
     they start; equal ones are none."""

@@ -75,6 +75,18 @@ def test_what_makes_no_sense_is_refused_and_what_was_typed_is_kept(client, me, c
         assert 'value="06:30"' in answer.content.decode()
 
 
+def test_nobody_is_quiet_round_the_clock(client, me, settings):
+    """What the role must hear waits for the end of the quiet hours: they must not be all there is."""
+    answer = client.post(PAGE, form(quiet_from="08:31", quiet_to="08:30"))
+    assert answer.status_code == 400
+    assert "最长 14 小时" in answer.content.decode()
+    assert not NoticePreference.objects.exists()
+    for start, end in (("18:00", "08:00"), ("12:00", "13:00"), ("00:00", "00:00")):
+        assert client.post(PAGE, form(quiet_from=start, quiet_to=end)).status_code == 302, (start, end)
+    settings.QUIET_HOURS = "17:00-09:00"
+    assert client.post(PAGE, form(quiet_from="17:00", quiet_to="09:00")).status_code == 302, "the house's own"
+
+
 def test_text_messages_are_offered_where_they_can_be_sent(client, me, monkeypatch):
     assert "用短信提醒我" not in client.get(PAGE).content.decode()
     monkeypatch.setitem(routing.CHANNELS, "sms", lambda: None)
