@@ -12,8 +12,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from django.utils import timezone
-
 from shimao_service import working_time
 from shimao_service.working_time import SERVICE, Calendar, NeverOpen
 from tickets import policies, ways
@@ -171,7 +169,8 @@ def _waiting(ticket: Any, pace: Pace) -> Iterator[Due]:
     elif ticket.status == Status.IN_PROGRESS:
         yield from _in_progress(ticket, pace)
     elif ticket.status == Status.ON_HOLD and ticket.hold_until:
-        yield Due(max(_at_hour(ticket.hold_until, MORNING_HOUR, MORNING_MINUTE), since), Reminder.HOLD_ENDS, entry)
+        morning = _at_hour(pace.calendar.local(ticket.hold_until), MORNING_HOUR, MORNING_MINUTE)
+        yield Due(max(morning, since), Reminder.HOLD_ENDS, entry)
         yield Due(ticket.hold_until, Reminder.RESUME, entry)
     elif ticket.status == Status.FED_BACK:
         if not ways.to_owner(ticket) and ticket.feedback_channel in (Channel.WECHAT, Channel.SMS, Channel.LINK):
@@ -250,8 +249,8 @@ def _alarms(ticket: Any, around: Around) -> Iterator[Due]:
                 yield Due(around.alarmed_at + ALARM_EVERY * number, Reminder.EMERGENCY, f"{number}")
 
 
-def _at_hour(moment: datetime, hour: int, minute: int = 0) -> datetime:
-    return timezone.localtime(moment).replace(hour=hour, minute=minute, second=0, microsecond=0)
+def _at_hour(local: datetime, hour: int, minute: int = 0) -> datetime:
+    return local.replace(hour=hour, minute=minute, second=0, microsecond=0)
 
 
 def next_at(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from shimao_service import calendar_drafts
 from shimao_service.actors import SYSTEM
 from shimao_service.models import Notice
 from tests.factories import owner_actor, register, walk
@@ -97,6 +98,28 @@ def test_a_hold_is_told_in_the_morning_of_its_day_and_resumed_by_the_system_at_i
     ticket.refresh_from_db()
     assert ticket.status == Status.IN_PROGRESS
     assert ticket.events.order_by("seq").last().actor_kind == "system"
+
+
+def test_morning_and_afternoon_are_those_of_the_project_s_calendar(cast):
+    """In Berlin, over the night in which clocks go back: neither in Shanghai's morning nor an hour off."""
+    berlin = calendar_drafts.create(code="B", name="柏林", timezone="Europe/Berlin", now=BEFORE)
+    calendar_drafts.publish(berlin, 0, note="", by=cast.director.user, now=BEFORE)
+    cast.project.calendar = berlin
+    cast.project.save()
+    friday = datetime(2026, 10, 23, 8, 0, tzinfo=UTC)
+    booked = datetime(2026, 10, 26, 13, 0, tzinfo=UTC)  # Monday, 14:00 there
+    ticket = walk(cast, Status.IN_PROGRESS, now=friday, appointment_at=booked)
+    eve = datetime(2026, 10, 25, 16, 0, tzinfo=UTC)
+    for at, count in ((eve - timedelta(minutes=1), 0), (eve, 1)):
+        reminders.remind(at)
+        assert Notice.objects.filter(kind="ticket_appointment_near", channel="inbox").count() == count
+    until = datetime(2026, 10, 27, 11, 0, tzinfo=UTC)
+    lifecycle.hold(ticket, by=cast.by("handler"), reason="parts", resume_at=until, now=eve + timedelta(hours=1))
+    morning = datetime(2026, 10, 27, 7, 30, tzinfo=UTC)
+    reminders.remind(morning - timedelta(minutes=1))
+    assert told(ticket, "hold_ends") == set()
+    reminders.remind(morning)
+    assert told(ticket, "hold_ends") == {"handler"}
 
 
 def test_feedback_due_goes_to_the_first_receiver(cast):
