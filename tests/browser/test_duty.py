@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from staff.models import DutySlot, Role, RoleGrant
+from staff.models import Absence, DutySlot, Role, RoleGrant
 from tests.browser.conftest import DESK, PHONE
+from tests.factories import register
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
@@ -68,3 +71,41 @@ def test_a_table_is_planned_copied_and_read(cast, let_in, check_access):
     assert not phone.locator(".duty-week").is_visible()
     assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
     check_access(phone)
+
+
+def test_who_gives_work_to_somebody_on_leave_reads_it_as_soon_as_he_is_picked(cast, let_in, check_access):
+    from playwright.sync_api import expect
+
+    now = timezone.now()
+    Absence.objects.create(
+        employee=cast.handler, kind="leave", starts_at=now, ends_at=now + timedelta(days=2), recorded_at=now
+    )
+    page = let_in("frontdesk", DESK)
+    page.goto(reverse("ticket-move", args=[register(cast).number, "dispatch"]))
+    note = page.locator("[data-option-note]")
+    expect(note).to_be_hidden()
+    page.select_option("select[name=handler]", str(cast.handler.pk))
+    expect(note).to_contain_text("周建国 请假至")
+    check_access(page)
+    page.select_option("select[name=department]", str(cast.works.pk))
+    expect(note).to_be_hidden()
+    page.select_option("select[name=handler]", str(cast.handler.pk))
+    page.click("[data-primary]")
+    page.wait_for_selector("[data-toast]:has-text('仍可派单')")
+
+
+def test_the_slots_of_who_cannot_answer_any_more_go_to_another_in_a_dialog(cast, let_in, check_access):
+    for weekday in range(7):
+        DutySlot.objects.create(project=cast.project, weekday=weekday, starts="20:00", ends="08:30", employee=cast.duty)
+    RoleGrant.objects.filter(employee=cast.duty).delete()
+    for size in (PHONE, DESK):
+        page = let_in("supervisor", size)
+        page.goto(reverse("duty"))
+        page.wait_for_selector("text=孙班长 已不在本项目，但仍在值班表上")
+        check_access(page)
+    page.click("text=改由他人值班 >> nth=0")
+    page.locator("dialog[open] [name=to]").select_option(str(cast.supervisor.pk))
+    check_access(page)
+    page.locator("dialog[open]").get_by_role("button", name="保存").click()
+    page.wait_for_selector("[data-toast]:has-text('已调整 孙班长 的 7 个时段')")
+    assert DutySlot.objects.filter(employee=cast.supervisor).count() == 7

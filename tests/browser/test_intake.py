@@ -71,6 +71,23 @@ def test_from_the_room_to_the_receipt_by_keys_alone(cast, counter):
     assert page.input_value("#id_description") == ""
 
 
+def test_a_complaint_of_somebody_in_danger_asks_how_urgent_it_is_and_another_does_not(cast, counter, check_access):
+    from playwright.sync_api import expect
+
+    page = counter()
+    pick(page, "1502")
+    kind(page, "2")
+    page.keyboard.type("水龙头滴水没人修")
+    expect(page.locator(".intake-urgency")).to_be_hidden()
+    page.fill("#id_description", "电梯困人没人管")
+    expect(page.locator(".intake-urgency")).to_be_visible()
+    expect(page.locator("[name=urgency][value=critical]")).to_be_checked()
+    check_access(page)
+    page.click("button[value=register]")
+    page.wait_for_url("**/receipt/")
+    assert Ticket.objects.get().urgency == "critical"
+
+
 def test_the_same_as_last_time_takes_eight_keys(cast, counter):
     earlier = register(cast, category=cast.category, description="阳台灯不亮")
     page = counter()
