@@ -82,7 +82,10 @@ class SlotForm(RefusableForm):
     weekday = forms.TypedChoiceField(label=_l("星期"), choices=Weekday.choices, coerce=int)
     starts = TimeField(label=_l("开始"))
     ends = TimeField(label=_l("结束"), help_text=_l("不晚于开始的，算到次日。"))
-    employee = PersonField(label=_l("值班人"), help_text=_l("夜间网页报修通知此人；须有派单权限，如“中控值班”角色。"))
+    employee = PersonField(
+        label=_l("值班人"), help_text=_l("夜间网页报修通知此人；须有派单权限，如“中控值班”角色。"),
+        error_messages={"required": _l("请选择值班人。")},
+    )  # fmt: skip
     deputy = PersonField(label=_l("副班"), required=False, help_text=_l("值班人请假或离职时顶上，特急时一起通知。"))
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any):

@@ -330,3 +330,13 @@ def test_the_pages_take_as_many_queries_for_many_as_for_few(cast, as_, name):
         away(cast, "handler2", NOW + timedelta(days=weekday), NOW + timedelta(days=weekday, hours=1))
     with budget(f"page of {name}"):
         client.get(reverse(name))
+
+
+def test_a_slot_without_anybody_is_told_what_to_do(cast, as_):
+    answer = as_("supervisor").post(new(cast.project), typed(cast, employee=""))
+    assert (answer.status_code, "请选择值班人。" in text(answer)) == (400, True)
+
+
+def test_the_desks_hours_are_those_of_this_week(cast, as_):
+    """A closed day of this week must not read as if the desk never opened on that weekday."""
+    assert "本周服务时间 每天 08:30–20:00" in text(as_("supervisor").get(table(cast.project)))
