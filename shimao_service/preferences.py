@@ -40,9 +40,11 @@ class PreferenceForm(forms.ModelForm):
 
     def __init__(self, *args: Any, ways: list[str], **kwargs: Any):
         super().__init__(*args, **kwargs)
+        bound = topics.binding(self.instance.user_id)
+        self.optional = [code for code in topics.optional() if code not in bound]
         wanted: Any = self.fields["wanted"]
-        wanted.choices = [(code, topics.TOPICS[code].label) for code in topics.optional()]
-        self.initial["wanted"] = [code for code in topics.optional() if code not in self.instance.muted]
+        wanted.choices = [(code, topics.TOPICS[code].label) for code in self.optional]
+        self.initial["wanted"] = [code for code in self.optional if code not in self.instance.muted]
         if routing.SMS not in ways:
             del self.fields["by_sms"]
 
@@ -56,7 +58,7 @@ class PreferenceForm(forms.ModelForm):
 
     def save(self, commit: bool = True) -> NoticePreference:
         wanted = self.cleaned_data["wanted"]
-        self.instance.muted = [code for code in topics.optional() if code not in wanted]
+        self.instance.muted = [code for code in self.optional if code not in wanted]
         return super().save(commit)
 
 
@@ -85,8 +87,8 @@ def preferences(request: HttpRequest) -> HttpResponse:
         "form": form,
         "email": _reach(request, EMAIL),
         "phone": _reach(request, routing.SMS) if routing.SMS in ways else None,
-        "required": [topic for topic in topics.TOPICS.values() if topic.required],
-        "optional": [{"code": code, "topic": topics.TOPICS[code], "on": code in chosen} for code in topics.optional()],
+        "required": [topic for code, topic in topics.TOPICS.items() if code not in form.optional],
+        "optional": [{"code": code, "topic": topics.TOPICS[code], "on": code in chosen} for code in form.optional],
     }
     return render(request, "shimao_service/preferences.html", context, status=400 if form.errors else 200)
 

@@ -6,7 +6,7 @@ the inbox, unless it is urgent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from typing import Any
 class Topic:
     """``outside``: leaves the house unless the person says otherwise; ``required``: nobody can switch it off.
 
+    ``binds({7, 8})`` answers those of these logins whose role must hear it: they cannot switch it off, others can.
     ``hint`` says in a line what it holds, or why it is required.
     """
 
@@ -22,6 +23,7 @@ class Topic:
     outside: bool = False
     required: bool = False
     hint: Any = ""
+    binds: Callable[[Collection[int]], Collection[int]] | None = None
 
 
 TOPICS: dict[str, Topic] = {}
@@ -57,6 +59,11 @@ def topic_of(kind: str) -> str:
 def optional() -> list[str]:
     """Codes of the topics that people may switch off and on; those that leave the house by themselves first."""
     return sorted((code for code, topic in TOPICS.items() if not topic.required), key=lambda c: not TOPICS[c].outside)
+
+
+def binding(user: int) -> list[str]:
+    """Codes of the topics that the role of this login must hear, beside those that everybody must."""
+    return [code for code, topic in TOPICS.items() if topic.binds is not None and user in topic.binds([user])]
 
 
 def muted_at_first() -> list[str]:

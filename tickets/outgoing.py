@@ -13,7 +13,7 @@ from shimao_service.privacy import mask_name
 from shimao_service.topics import Topic
 from staff.access import actor_of
 from staff.models import Employee
-from tickets import lifecycle, links
+from tickets import lifecycle, links, recipients
 from tickets.models import Owner, Ticket
 
 KINDS = {
@@ -55,7 +55,9 @@ KINDS = {
 
 TOPICS = {
     "emergency": Topic(_("特急"), required=True, hint=_("火情、被困、燃气等，随时送达，请务必知悉。")),
-    "escalation": Topic(_("升级与督办"), outside=True, hint=_("临近或超过时限，逐级提醒；转经理督办。")),
+    "escalation": Topic(
+        _("升级与督办"), outside=True, hint=_("临近或超过时限，逐级提醒；转经理督办。"), binds=recipients.on_the_ladder
+    ),
     "urge": Topic(_("催单与催办"), outside=True, hint=_("业主催单、同事催办，以及对您催办的答复。")),
     "work": Topic(_("派给我的工作"), hint=_("派单、改派、退单、重新办理、首问移交。")),
     "progress": Topic(_("工单进展"), hint=_("处理完成、业主补充、更正、作废、认定。")),

@@ -7,7 +7,7 @@ looked up together, in a number of queries that does not grow with the requests 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -352,6 +352,12 @@ class Audience:
                 reached.told += [*able, *resting]
                 break
         return reached.settled()
+
+
+def on_the_ladder(logins: Collection[int]) -> set[int]:
+    """Those of these logins to whom late work climbs: supervisors, managers, directors."""
+    held = RoleGrant.objects.filter(role__code__in=LADDER, employee__left_on=None, employee__user__in=logins)
+    return set(held.values_list("employee__user_id", flat=True))
 
 
 def addresses(employees: Iterable[Employee]) -> list[str]:

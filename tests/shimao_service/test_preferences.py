@@ -66,6 +66,16 @@ def test_what_is_required_cannot_be_switched_off_whatever_is_sent(client, me):
     assert client.post(PAGE, form(wanted=["emergency"])).status_code == 400, "there is no such switch"
 
 
+def test_a_topic_that_binds_one_s_role_is_locked_and_stays_as_it_was_for_later(client, me, monkeypatch):
+    monkeypatch.setitem(topics.TOPICS, "escalation", topics.Topic("升级", outside=True, binds=set))
+    page = client.get(PAGE)
+    assert [row["code"] for row in page.context["optional"]] == ["reminder"]
+    assert [topic.label for topic in page.context["required"]] == ["特急", "升级"]
+    assert client.post(PAGE, form()).status_code == 400, "there is no such switch"
+    client.post(PAGE, form(wanted=[]))
+    assert NoticePreference.objects.get().muted == ["reminder"], "who gives the role up hears of it as before"
+
+
 @pytest.mark.parametrize("changes", [{"quiet_from": "25:00"}, {"quiet_to": ""}, {"wanted": ["nonsense"]}])
 def test_what_makes_no_sense_is_refused_and_what_was_typed_is_kept(client, me, changes):
     answer = client.post(PAGE, form(**({"quiet_to": "06:30"} | changes)))

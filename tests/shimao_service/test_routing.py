@@ -72,6 +72,27 @@ def test_people_choose_but_what_is_required_always_comes_by_mail(preference, kin
     assert channels(kind=kind) == expected
 
 
+@pytest.mark.parametrize(
+    ("preference", "expected"),
+    [
+        ({"muted": ["escalation"]}, {7: ["email", "inbox", "sms"], 8: ["inbox"]}),
+        ({"by_email": False, "by_sms": False}, {7: ["email", "inbox"], 8: ["inbox"]}),
+    ],
+)
+def test_a_topic_that_binds_a_role_comes_by_mail_to_who_holds_it_whatever_they_prefer(
+    monkeypatch, preference, expected
+):
+    binds = lambda logins: {7} & set(logins)  # noqa: E731
+    monkeypatch.setitem(topics.TOPICS, "escalation", topics.Topic("升级", outside=True, binds=binds))
+    for number in expected:
+        user, _made = User.objects.get_or_create(pk=number, defaults={"username": f"u{number}"})
+        NoticePreference.objects.create(user=user, **preference)
+    leave(kind="late", recipients=[f"user:{number}" for number in expected])
+    for number, channels in expected.items():
+        left = Notice.objects.filter(recipient=f"user:{number}").order_by("channel")
+        assert list(left.values_list("channel", flat=True)) == channels
+
+
 def test_what_is_urgent_comes_every_way_whatever_its_kind_and_whoever_muted_it():
     prefer(by_email=False, by_sms=False, muted=["reminder"])
     assert channels(kind="due", urgent=True) == ["email", "inbox", "sms"]
@@ -113,16 +134,3 @@ def test_a_crowd_costs_as_many_queries_as_one_reader():
         return len(made)
 
     assert queries(1) == queries(300)
-
-
-def test_what_the_floors_above_add_is_left_with_it(monkeypatch):
-    def to_the_group(drafts):
-        return [
-            outbox.Draft(key=d.key, recipients=["robot:3"], channels=("robot",), title="升级", kind=d.kind)
-            for d in drafts
-            if outbox.topic_of(d.kind) == "escalation" and d.scope == "project:3"
-        ]
-
-    monkeypatch.setattr(outbox, "_routers", [to_the_group])
-    assert "robot" in channels(kind="late", scope="project:3")
-    assert "robot" not in channels(kind="late", scope="project:4")

@@ -44,6 +44,13 @@ def test_work_stays_in_the_inbox_until_the_handler_wants_it_by_mail(cast):
     assert mails_of(cast.handler).get().kind == "ticket_dispatched"
 
 
+@pytest.mark.parametrize(("role", "is_bound"), [("supervisor", True), ("manager", True), ("handler", False)])
+def test_who_answers_for_late_work_cannot_switch_its_escalation_off(cast, as_, role, is_bound):
+    assert ("escalation" in topics.binding(getattr(cast, role).user_id)) == is_bound
+    labels = [str(topic.label) for topic in as_(role).get("/me/notices/").context["required"]]
+    assert labels == (["特急", "升级与督办"] if is_bound else ["特急"])
+
+
 def test_an_emergency_leaves_the_house_and_stays_on_the_screen_until_it_is_acknowledged(cast, as_):
     cast.manager.user.email = "manager@example.com"
     cast.manager.user.save()
