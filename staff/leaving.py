@@ -128,7 +128,8 @@ def hand_on_duties(employee: Employee, wanted: Mapping[Project, Employee | None]
         except Invalid as refusal:
             raise Invalid.field(f"duty_{project.pk}", str(refusal.detail)) from refusal
         if count:
-            done.append(f"{project.name} {count} → {to.name if to else _('不再安排')}")
+            name = to.name if to else _("不再安排")
+            done.append(f"{project.name} {count} → {name}")
     return done
 
 
