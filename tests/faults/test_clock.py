@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Set
 from dataclasses import dataclass
@@ -85,6 +86,25 @@ def told(tickets: list[Ticket]) -> Told:
     )
 
 
+def reminder_of(row: tuple[str, ...]) -> tuple[tuple[str, ...], list[int]]:
+    """Which reminder, to whom and how, and which of its kind: it says when it was due."""
+    key, recipient, channel, _title = row
+    which, _, mark = key.rpartition(":")
+    return (which, recipient, channel), [int(digits) for digits in re.findall(r"\d+", mark)]
+
+
+def untold(wanted: Told, found: Told) -> list[tuple[str, ...]]:
+    """Reminders that are missing; of one and the same that came due more than once, a late beat tells the latest."""
+    latest: dict[tuple[str, ...], list[int]] = {}
+    for which, mark in map(reminder_of, found.reminders):
+        latest[which] = max(mark, latest.get(which, mark))
+    return [
+        row
+        for row, (which, mark) in ((row, reminder_of(row)) for row in wanted.reminders - found.reminders)
+        if which not in latest or mark >= latest[which]
+    ]
+
+
 def differences(wanted: Told, found: Told, moved: Set[int] = frozenset()) -> list[object]:
     """What a late beat told otherwise than a punctual one.
 
@@ -93,7 +113,7 @@ def differences(wanted: Told, found: Told, moved: Set[int] = frozenset()) -> lis
     """
     own = tuple(f"ticket:{pk}:" for pk in moved)
     return [
-        *(row for row in wanted.reminders - found.reminders if not row[0].startswith(own)),
+        *(row for row in untold(wanted, found) if not row[0].startswith(own)),
         *(found.reminders - wanted.reminders),
         *(row for row in wanted.steps - found.steps if row[0] not in moved and row[1] not in moved),
         *(found.steps - wanted.steps),
