@@ -239,6 +239,18 @@ class Audience:
         whys = ((one, self._why_away(one)) for one in known.values())
         return [(one.name, why.words) for one, why in whys if why is not None]
 
+    def passed_over(self, *lines: Iterable[str]) -> list[tuple[str, str]]:
+        """Of each line up to where :meth:`present_of` stops: names and reasons of those on leave or gone."""
+        found: dict[int, tuple[str, str]] = {}
+        for roles in lines:
+            for role in self._line_of(roles):
+                level = self.level(role)
+                whys = {one.pk: (one.name, why.words) for one in level if (why := self._why_away(one))}
+                found |= whys
+                if len(whys) < len(level):
+                    break
+        return list(found.values())
+
     def present_handler(self) -> list[Employee]:
         return self.present(self.ticket.handler)
 

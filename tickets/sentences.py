@@ -78,7 +78,7 @@ def _answer_urge(event: Event) -> Words:
 def _oversee(event: Event) -> Words:
     data = data_of(event)
     if event.actor_kind != ActorKind.SYSTEM:
-        return Words(pgettext("story", "督办"))
+        return Words(pgettext("story", "督办"), details=_skipped(data))
     reason = data.get("reason", "")
     details = []
     if data.get("times"):
@@ -86,7 +86,7 @@ def _oversee(event: Event) -> Words:
     if data.get("households"):
         details.append(_("已关联 %(n)s 户的投诉") % {"n": data["households"]})
     label = str(Oversight(reason).label) if reason in Oversight.values else ""
-    return Words(_("转经理督办"), label, details=details)
+    return Words(_("转经理督办"), label, details=details + _skipped(data))
 
 
 # --- what rose by itself --------------------------------------------------------------------------

@@ -13,9 +13,10 @@ from django.utils import timezone
 from shimao_service.actors import SYSTEM
 from shimao_service.exceptions import Forbidden, Invalid, NotSeen
 from shimao_service.models import Notice, User
+from staff.models import Absence
 from tests.factories import CategoryFactory, OccupancyFactory, OwnerFactory, UnitFactory, owner_actor, register, walk
 from tests.tickets.invariants import broken
-from tickets import lifecycle, timeline
+from tickets import lifecycle, sentences, timeline
 from tickets.lifecycle.oversight import occurrence_of
 from tickets.models import Summary, Ticket, Urge
 from tickets.statuses import Kind, Liability, Oversight, Status, Verb
@@ -105,6 +106,24 @@ def test_a_complaint_about_the_manager_is_overseen_by_the_next_one_up(cast):
 
 
 # --- a group --------------------------------------------------------------------------------------
+def test_where_the_manager_is_on_leave_the_next_one_up_hears_it_and_the_event_says_why(cast):
+    """NOW is Tuesday, 24 November, ten o'clock."""
+    Absence.objects.create(
+        employee=cast.manager, kind="leave", starts_at=NOW, ends_at=NOW + timedelta(days=2), recorded_at=NOW
+    )
+    group = register(cast, kind=Kind.COMPLAINT, category=None, is_collective=True, now=NOW)
+    third = walk(cast, Status.IN_PROGRESS, now=NOW)
+    for number in range(1, 5):
+        lifecycle.urge(third, by=owner_actor(third), now=NOW + number * timedelta(minutes=11))
+    why = [{"name": "王志强", "why": "请假至 11月26日 10:00"}]
+    for ticket in (group, third):
+        assert [data.get("skipped") for data in overseen(ticket)] == [why]
+        assert heard(ticket) == {"director", "supervisor"}
+    fourth = third.events.filter(verb=Verb.URGE).order_by("seq").last()
+    assert fourth.data["skipped"] == why, "from the fourth call on the manager is among those who are told"
+    assert "跳过 王志强" in str(sentences._oversee(group.events.get(verb=Verb.OVERSEE)).details)
+
+
 def test_a_groups_complaint_goes_to_the_manager_at_once(cast):
     ticket = register(cast, kind=Kind.COMPLAINT, category=cast.complaint_category, is_collective=True)
     assert ticket.oversight == Oversight.COLLECTIVE

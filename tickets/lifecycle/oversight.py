@@ -15,6 +15,7 @@ from shimao_service.actors import SYSTEM, Actor
 from tickets.lifecycle.gate import Moving, moving
 from tickets.models import Event, Ticket, TicketLink
 from tickets.permissions import is_legal
+from tickets.recipients import LADDER, Audience
 from tickets.statuses import REPEAT_DAYS, Kind, Liability, Oversight, Status, Verb
 
 # From this many households on, complaints of one cause are a group's (群诉).
@@ -36,6 +37,10 @@ def put_under(move: Moving, reason: str, *, note: str = "", by: Actor = SYSTEM, 
         return False
     if ticket.overseen_at is None:
         move.set(overseen_at=move.now, oversight=str(reason))
+    audience = Audience(ticket, at=move.now)
+    away = audience.passed_over(LADDER[2:], LADDER) if by.is_system else audience.away(("supervisor",))
+    if away:
+        facts["skipped"] = [{"name": name, "why": why} for name, why in away]
     move.event(Verb.OVERSEE, note=note, data={"reason": str(reason)} | facts, by=by)
     return True
 

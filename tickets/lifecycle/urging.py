@@ -52,7 +52,8 @@ def urge(
         if press(move, data["by"], note, recorded_by=by.name if is_recorded else ""):
             if data["by"] == Urge.By.OWNER:
                 data["nth"] = Urge.objects.filter(ticket=move.ticket, by=Urge.By.OWNER).count()
-            roles = ("supervisor",) if data.get("nth", 1) >= SUPERVISOR_AT else ()
+            nth = data.get("nth", 1)
+            roles = [role for role, at in (("supervisor", SUPERVISOR_AT), ("manager", MANAGER_AT + 1)) if nth >= at]
             if away := Audience(move.ticket, at=move.now).away(roles):
                 data["skipped"] = [{"name": name, "why": why} for name, why in away]
             move.event(Verb.URGE, note=note, data=data)
