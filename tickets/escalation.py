@@ -54,7 +54,7 @@ class Rise:
             "step": self.step,
             "rung": self.rung,
             "told": [employee.name for employee in self.reached.told],
-            "skipped": [{"name": name, "why": why} for name, why in self.reached.skipped],
+            "skipped": [{"name": one.name, "why": one.why} for one in self.reached.skipped],
             "due_at": self.due_at.isoformat(),
         } | self.facts
 
@@ -120,14 +120,22 @@ def of_night(ticket: Ticket, audience: Audience, *, at: datetime) -> Rise:
 
 
 def is_alarming(ticket: Ticket, events: Iterable[Event]) -> bool:
-    """Whether these events make an emergency of it: it came in as one, became one, or is to be done again."""
+    """Whether these events make an emergency of it that nobody has: it came in as one, became one, was handed back,
+    or is to be done again."""
     if ticket.urgency != Urgency.CRITICAL or ticket.kind == Kind.PRAISE or not ticket.is_open:
         return False
     return any(
-        event.verb in (Verb.REGISTER, Verb.REOPEN)
+        event.verb in (Verb.REGISTER, Verb.RETURN, Verb.REOPEN)
         or (event.verb == Verb.AMEND and "urgency" in (event.data or {}).get("changes", {}))
         for event in events
     )
+
+
+def begin_anew(ticket: Ticket, events: Iterable[Event]) -> None:
+    """Where these events alarm once more, an earlier alarm of the round counts no longer: neither its repeats nor who
+    acknowledged it. Its events stay. Nothing is asked for what has just come in."""
+    if is_alarming(ticket, events) and not any(event.verb == Verb.REGISTER for event in events):
+        Escalation.objects.filter(ticket=ticket, round=ticket.round, clock=EMERGENCY).delete()
 
 
 def take_back(ticket: Ticket, clocks: Iterable[ClockState], around: Around, *, now: datetime) -> Around:

@@ -70,6 +70,8 @@ def _referred(audience: Audience, event: Event) -> list[Employee]:
 
 def _returned(audience: Audience, event: Event) -> list[Employee]:
     people = [*audience.first_receiver(), *audience.desk()]
+    if audience.ticket.urgency == Urgency.CRITICAL:
+        return people  # the supervisors are alarmed
     return [*people, *audience.supervisors()] if (event.data or {}).get("times", 0) >= 2 else people
 
 

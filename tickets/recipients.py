@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
 from django.db.models import Q
 from django.utils import timezone
@@ -43,12 +44,20 @@ ON_DUTY, NOBODY = _("值班人"), _("无人值班")
 PERSON = ("id", "user_id", "name", "department_id", "superiors", "left_on")
 
 
+class Skipped(NamedTuple):
+    """Who was passed over and why; ``employee`` tells two of one name apart, nobody in particular has none."""
+
+    name: str
+    why: str
+    employee: int | None = None
+
+
 @dataclass(slots=True)
 class Reached:
     """Who is told, and who was passed over and why; each once."""
 
     told: list[Employee] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
 
     def add(self, other: Reached) -> None:
         self.told += [one for one in other.told if one not in self.told]
@@ -56,8 +65,8 @@ class Reached:
 
     def settled(self) -> Reached:
         """Without those passed over in one place and told in another."""
-        names = {employee.name for employee in self.told}
-        return Reached(self.told, [(name, why) for name, why in self.skipped if name not in names])
+        told = {employee.pk for employee in self.told}
+        return Reached(self.told, [one for one in self.skipped if one.employee not in told])
 
 
 class Roster:
@@ -302,9 +311,11 @@ class Audience:
         for turn in self.roster.turns.get(self.ticket.project_id, []):
             people = (turn.employee, turn.deputy) if with_deputy else (turn.employee,)
             found.told += [one for one in self.only(people) if one not in found.told]
-            found.skipped += [(one.name, why.words) for one, why in turn.skipped if not self.is_concerned(one)]
+            found.skipped += [
+                Skipped(one.name, why.words, one.pk) for one, why in turn.skipped if not self.is_concerned(one)
+            ]
         if not found.told and not self.is_served:
-            found.skipped.append((str(ON_DUTY), str(NOBODY)))
+            found.skipped.append(Skipped(str(ON_DUTY), str(NOBODY)))
         return found
 
     def climb(self, rung: str) -> Reached:
@@ -348,7 +359,7 @@ class Audience:
             if why is None:
                 able.append(employee)
                 continue
-            reached.skipped.append((employee.name, why.words))
+            reached.skipped.append(Skipped(employee.name, why.words, employee.pk))
             if why.code == OFF_SHIFT:
                 resting.append(employee)
         return able, resting

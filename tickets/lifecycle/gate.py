@@ -162,6 +162,7 @@ def write(moves: Sequence[Moving], *, by: Actor, now: datetime) -> None:
         return
     for move in moves:
         move.close()
+        escalation.begin_anew(move.ticket, move.events)
     tickets = [move.ticket for move in moves]
     # The clocks are derived from the events; the row carries only the earliest one.
     clocks = clockwork.refresh(tickets)
