@@ -9,7 +9,8 @@ import pytest
 
 from shimao_service.actors import SYSTEM
 from tests.factories import walk
-from tickets import explanation, lifecycle, policies
+from tests.tickets.test_explanation import steps_of
+from tickets import lifecycle, policies
 from tickets.lifecycle.recomputing import outlook
 from tickets.models import Policy, Ticket
 from tickets.policy_drafts import in_force
@@ -47,7 +48,7 @@ def test_more_time_given_while_it_rests_counts_at_once_and_after_the_rest(cast, 
     ticket = moved(resting, "basic", at(8, 10))
     clock = resolution(ticket)
     assert (clock.amount, clock.paused_at) == (72 * 60, at(5, 11))
-    told = "\n".join(step.text for step in explanation.explain(ticket, "resolution", now=at(8, 10)))
+    told = "\n".join(step.text for step in steps_of(ticket, "resolution", now=at(8, 10)))
     assert "结果保持原样" not in told
     ticket = lifecycle.resume(ticket, by=cast.by("handler"), now=at(10, 11))
     assert resolution(ticket).due_at == started + timedelta(hours=72) + timedelta(hours=120)
