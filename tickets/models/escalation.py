@@ -40,7 +40,7 @@ class EscalationStep(models.Model):
 class Escalation(models.Model):
     """One step that was taken, once: its event says whom it told, whom it skipped and why."""
 
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="escalations")
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, db_index=False, related_name="escalations")
     round = models.PositiveSmallIntegerField(_("轮次"))
     # A clock and a step ("resolution", "percent:150"), or an occasion of its own ("emergency", "urge").
     clock = models.CharField(_("时限"), max_length=12)

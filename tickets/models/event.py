@@ -13,7 +13,7 @@ from tickets.statuses import Status, Verb
 class Event(models.Model):
     """``verb`` by ``actor`` at ``at``. ``to_status`` equals ``from_status`` when nothing moved."""
 
-    ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, related_name="events")
+    ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, db_index=False, related_name="events")
     seq = models.PositiveIntegerField(_("序号"))
     verb = models.CharField(_("动作"), max_length=16, choices=Verb)
     at = models.DateTimeField(_("时间"))

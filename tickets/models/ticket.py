@@ -45,12 +45,21 @@ class Ticket(models.Model):
     version = models.PositiveIntegerField(_("版本"), default=1)
 
     # --- where and about what ---
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="tickets", verbose_name=_("项目"))
+    # Indexes that begin with project, unit and owner stand below; every index is written with every move.
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, db_index=False, related_name="tickets", verbose_name=_("项目")
+    )
     building = models.ForeignKey(
         Building, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("楼栋")
     )
     unit = models.ForeignKey(
-        Unit, on_delete=models.PROTECT, null=True, blank=True, related_name="tickets", verbose_name=_("房屋")
+        Unit,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="tickets",
+        verbose_name=_("房屋"),
     )
     place = models.CharField(_("位置"), max_length=80, blank=True)
     category = models.ForeignKey(
@@ -63,7 +72,13 @@ class Ticket(models.Model):
 
     # --- who asks, who pays ---
     owner = models.ForeignKey(
-        Owner, on_delete=models.PROTECT, null=True, blank=True, related_name="tickets", verbose_name=_("报事人")
+        Owner,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="tickets",
+        verbose_name=_("报事人"),
     )
     payer = models.ForeignKey(
         Owner, on_delete=models.PROTECT, null=True, blank=True, related_name="tickets_paid", verbose_name=_("付费人")
@@ -274,7 +289,7 @@ class Ticket(models.Model):
 class Clock(models.Model):
     """One promise of one round. Computed from the events by :mod:`tickets.deadlines`, never edited."""
 
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="clocks")
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, db_index=False, related_name="clocks")
     round = models.PositiveSmallIntegerField(_("轮次"))
     name = models.CharField(_("时限"), max_length=10, choices=ClockName)
     started_at = models.DateTimeField(_("起算"))
