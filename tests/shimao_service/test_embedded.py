@@ -160,6 +160,8 @@ def test_leftovers_are_known_by_their_whole_command_line() -> None:
 
     ours, its_worker, other = sleeper("61.125"), sleeper("61.125"), sleeper("61.25")
     try:
+        # For a moment after its start a process has no command line yet.
+        assert eventually(lambda: {ours.pid, its_worker.pid} <= set(processes.running_as("sleep 61.125")))
         processes.end_leftovers("sleep 61.125")
         assert ours.wait()
         assert its_worker.wait()
