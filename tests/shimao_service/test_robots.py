@@ -7,6 +7,8 @@ import hashlib
 import hmac
 import json
 import logging
+import subprocess
+import sys
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -31,6 +33,7 @@ from tests.shimao_service.outlets import (
     letter,
     outlet,
 )
+from tests.shimao_service.processes import environment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_home", "be_hasty")]
 __all__ = ["at_home", "be_hasty"]
@@ -320,3 +323,18 @@ def test_a_test_message_says_who_sent_it_and_what_came_back(server, django_user_
     assert (robot.test_passed, "invalid webhook url" in robot.test_answer) == (False, True)
     attempt = Attempt.objects.get()
     assert (attempt.is_test, attempt.by) == (True, by)
+
+
+def test_what_the_library_loads_leaves_our_letters_as_they_were():
+    """Its plugin for mail makes every letter of the process quoted-printable; in a process of its own, since it is
+    loaded once."""
+    words = "from email.header import Header; print(Header('到期提醒', 'utf-8').encode())"
+    load = "import django; django.setup(); from shimao_service import robots"
+    load += "; robots.plugin_for('apprise', 'json://a.example')"
+    before, after = (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment({})
+        ).stdout
+        for code in (words, f"{load}; {words}")
+    )
+    assert after == before
