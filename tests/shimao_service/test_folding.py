@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from shimao_service import delivery, folding, outbox
 from shimao_service.channels import Later, NotSent, Refused
 from shimao_service.models import Notice, NoticeStatus, User
-from tests.shimao_service.notices import NOW, ObedientChannel, leave
+from tests.shimao_service.letters import route
+from tests.shimao_service.notices import NOW, leave
 
 pytestmark = pytest.mark.django_db
+__all__ = ["route"]
 WINDOW = timedelta(minutes=2)
 
 
@@ -23,16 +25,6 @@ def folds(letters_leave_at_once, settings, monkeypatch):
     settings.FOLD_SECONDS = 120
     book = lambda ids: {n: f"{n}@example.com" for n in ids}  # noqa: E731
     monkeypatch.setattr(outbox, "_addresses", {(reader, "email"): book for reader in ("user", "owner", "robot")})
-
-
-@pytest.fixture
-def route(monkeypatch):
-    def set_up(*errors, **more):
-        channel = ObedientChannel(*errors, **more)
-        monkeypatch.setattr(delivery, "CHANNELS", {"email": channel})
-        return channel
-
-    return set_up
 
 
 @pytest.fixture

@@ -11,21 +11,12 @@ from django.utils import timezone
 from shimao_service import calendar_drafts, calendars
 from shimao_service.models import User, WorkCalendar
 from tests.factories import employ, register
+from tests.tickets.terms import quiet_changes, standard
 from tickets import policies, policy_drafts, terms_changes
 from tickets.models import Policy, TermsChange
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _quiet(monkeypatch):
-    monkeypatch.setattr(terms_changes, "ring", lambda pk: True)
-
-
-@pytest.fixture
-def standard(cast) -> Policy:
-    policies.ensure_policies()
-    return Policy.objects.get(code="standard")
+__all__ = ["quiet_changes", "standard"]
 
 
 def text(answer) -> str:

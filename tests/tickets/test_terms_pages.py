@@ -13,6 +13,7 @@ from shimao_service.actors import SYSTEM
 from staff.models import Role
 from tests.factories import ProjectFactory, employ, register, walk
 from tests.query_budgets import budget
+from tests.tickets.terms import quiet_changes, standard
 from tickets import policies, policy_drafts, terms_changes
 from tickets.forms.terms import name_of
 from tickets.limit_words import COLUMNS, MEASURE_WORDS, classes
@@ -20,19 +21,9 @@ from tickets.models import Policy, PolicyVersion, ProjectTerms, TermsChange, Tic
 from tickets.statuses import Kind, Status
 
 pytestmark = pytest.mark.django_db
+__all__ = ["quiet_changes", "standard"]
 
 NORMAL = ("repair", "normal", False)
-
-
-@pytest.fixture(autouse=True)
-def _quiet(monkeypatch):
-    monkeypatch.setattr(terms_changes, "ring", lambda pk: True)
-
-
-@pytest.fixture
-def standard(cast) -> Policy:
-    policies.ensure_policies()
-    return Policy.objects.get(code="standard")
 
 
 @pytest.fixture
